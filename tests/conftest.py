@@ -1,0 +1,47 @@
+"""Real servers for the whole suite: an embedded store and queue, and sources found on the machine."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tools.embedded import servers
+from tools.settings import Settings
+from tools.store.models import Member, User, Workspace
+from tools.store.session import migrate
+from tools.toolbox import Actor, Toolbox, open_toolbox
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings with an embedded PostgreSQL and Valkey of this test run, migrated."""
+    home: Path = tmp_path_factory.mktemp("home")
+    with servers(Settings(home=home, _env_file=None)) as filled:  # type: ignore[call-arg]  # pydantic-settings' own
+        assert filled.database_url is not None
+        migrate(filled.database_url.get_secret_value())
+        yield filled
+
+
+@pytest.fixture
+async def toolbox(settings: Settings) -> AsyncIterator[Toolbox]:
+    """An open toolbox over the run's store."""
+    async with open_toolbox(settings) as box:
+        yield box
+
+
+@pytest.fixture
+async def actor(toolbox: Toolbox) -> Actor:
+    """A new person in a workspace of their own: tests do not see each other."""
+    name = f"tester-{uuid4().hex[:8]}"
+    workspace, user = Workspace(name=name), User(name=name)
+    async with toolbox.store.begin() as session:
+        session.add_all([workspace, user])
+        await session.flush()
+        session.add(Member(workspace_id=workspace.id, user_id=user.id, role="admin"))
+    return Actor(user_id=user.id, user_name=name, workspace_id=workspace.id)
+
+
+POSTGRES = os.environ.get("TABLETALK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+MYSQL = os.environ.get("TABLETALK_TEST_MYSQL", "mysql://root@127.0.0.1:3306/test")

@@ -1,0 +1,68 @@
+"""What a tool asks a door to show, beside what it tells the model: small references, never the data itself."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from tools.connectors.base import Frozen
+
+
+class ResultCard(Frozen):
+    """A query's result: table, chart or figure, SQL, confidence; drawn from query history."""
+
+    type: Literal["result"] = "result"
+    query_id: UUID
+
+
+class JobCard(Frozen):
+    """A job's live card; drawn from the job row."""
+
+    type: Literal["job"] = "job"
+    job_id: int
+
+
+class BoardCard(Frozen):
+    """Several jobs at once: running, failed, recent."""
+
+    type: Literal["board"] = "board"
+    job_ids: tuple[int, ...]
+
+
+class Choice(Frozen):
+    """One button: what it says, and the message that pressing it sends."""
+
+    label: str
+    message: str
+
+
+class ChoicesCard(Frozen):
+    """A question back to the person, with concrete answers as buttons."""
+
+    type: Literal["choices"] = "choices"
+    prompt: str
+    choices: tuple[Choice, ...]
+
+
+class RegisterCard(Frozen):
+    """The form that registers a database; the password goes from it to the server, past the model."""
+
+    type: Literal["register"] = "register"
+    name: str = ""
+    dialect: Literal["postgres", "mysql"] = "postgres"
+    host: str = ""
+    port: int | None = None
+    database: str = ""
+    username: str = ""
+
+
+class TableCard(Frozen):
+    """A small table of facts (databases, tables, jobs, history): every cell is ready to read."""
+
+    type: Literal["table"] = "table"
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Card = Annotated[ResultCard | JobCard | BoardCard | ChoicesCard | RegisterCard | TableCard, Field(discriminator="type")]

@@ -1,0 +1,176 @@
+"""What every dialect's connector offers, and the one shape of a table that both dialects fill."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+Dialect = Literal["postgres", "mysql"]
+"""The two families we speak; MariaDB is of the family "mysql". Both words are sqlglot's names too."""
+
+TypeFamily = Literal["number", "text", "bool", "date", "datetime", "time", "json", "binary", "other"]
+"""What a column holds, independent of dialect; `number` covers integers, decimals and floats."""
+
+
+class Frozen(BaseModel):
+    """Base of the values that cross module borders."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(Frozen):
+    """One column of a table, as the source's catalogue describes it."""
+
+    name: str
+    type: str
+    """The source's own spelling, e.g. `numeric(10,2)` or `varchar(40)`."""
+    family: TypeFamily
+    nullable: bool = True
+    default: str | None = None
+    comment: str | None = None
+    generated: bool = False
+    enum_values: tuple[str, ...] = ()
+
+
+class ForeignKey(Frozen):
+    """A declared reference from some columns of this table to those of another."""
+
+    name: str
+    columns: tuple[str, ...]
+    target_schema: str
+    target_table: str
+    target_columns: tuple[str, ...]
+
+
+class Index(Frozen):
+    """An index of a table; `kind` is the access method (btree, hash, gin, fulltext ...)."""
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool
+    kind: str
+
+
+class TableSchema(Frozen):
+    """The shape of one table or view, in one format for both dialects.
+
+    For MySQL `schema_name` is the database's name: there the two words mean the same.
+    """
+
+    schema_name: str
+    name: str
+    kind: Literal["table", "view", "materialized view", "foreign table", "partitioned table"] = "table"
+    comment: str | None = None
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    unique_constraints: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[Index, ...] = ()
+    row_estimate: int | None = None
+    """Rows by the source's own statistics; None when it has none. Not part of the fingerprint."""
+
+    @property
+    def qualified_name(self) -> str:
+        """`schema_name.name`, unquoted; unique within one database."""
+        return f"{self.schema_name}.{self.name}"
+
+    @property
+    def fingerprint(self) -> str:
+        """A 32-character hash of the shape: equal when nothing that training depends on has changed."""
+        body = self.model_dump_json(exclude={"row_estimate", "indexes"})
+        return hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
+
+    def column(self, name: str) -> Column | None:
+        """The column called `name`, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+class Address(Frozen):
+    """Where a database answers and how to log in; the password shows in no repr, log or error."""
+
+    dialect: Dialect
+    host: str
+    port: int
+    database: str
+    username: str
+    password: SecretStr = SecretStr("")
+    tls: Literal["disable", "prefer", "require", "verify-full"] = "prefer"
+    tls_ca: str | None = None
+    """PEM text of the authority to trust, for `verify-full`."""
+
+
+class Greeting(Frozen):
+    """What a database said of itself when we knocked."""
+
+    server_version: str
+    """As people say it: `PostgreSQL 15.4`, `MariaDB 10.11.6`."""
+    latency_ms: float
+    """One round trip of `SELECT 1` on an open connection, in milliseconds."""
+    can_write: bool
+    is_superuser: bool
+    privileges: tuple[str, ...]
+    """Kinds of right the account holds beyond reading: `INSERT`, `CREATE`, `SUPERUSER` ..."""
+    schemas: tuple[str, ...]
+    """Schemas the account can see, system schemas left out."""
+
+
+class ResultColumn(Frozen):
+    """One column of a result: its label and what it holds."""
+
+    name: str
+    family: TypeFamily
+
+
+class Rows(Frozen):
+    """What a read gave, as JSON-able cells.
+
+    Cells: None, bool, int, float, str; a Decimal that a float would change and an integer past 2**53 come as
+    str; dates and times as ISO 8601 text; binary as `0x...` text. Long cells are cut with an ellipsis.
+    """
+
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+    """True when the source had more rows than `max_rows`, or the byte cap was reached."""
+    milliseconds: float
+    """From sending the statement to holding the last row, at the source."""
+
+
+class ReadLimits(Frozen):
+    """Bounds of one read; the defaults come from settings."""
+
+    seconds: float
+    rows: int
+    cell_bytes: int
+    total_bytes: int
+
+
+class Connector(Protocol):
+    """An open pool to one registered database. Every statement runs alone, read-only, and is rolled back.
+
+    Every method raises DatabaseUnreachable (in words: unknown host, refused, TLS, wrong password, no such
+    database), QueryFailed (the database's own reason) or QueryTimedOut; none leaks a credential.
+    """
+
+    dialect: Dialect
+
+    async def greet(self) -> Greeting:
+        """Log in and say what is there: version, latency, what the account may do."""
+
+    async def snapshot(self, schemas: Sequence[str] | None = None) -> tuple[TableSchema, ...]:
+        """Read the shape of all tables and views (of `schemas`, or of all the account sees) set-based."""
+
+    async def fetch(self, sql: str, limits: ReadLimits) -> Rows:
+        """Run one checked SELECT in a read-only session and give its rows.
+
+        `limits.rows` rows at most (one more is read to know of the cut); stopped on the server at
+        `limits.seconds`; a cancelled task cancels the statement on the server too.
+        Only `tools.queries.run` and training call this: nothing else may send SQL to a source.
+        """
+
+    async def estimate(self, sql: str, seconds: float) -> int | None:
+        """The planner's row estimate for a checked SELECT (EXPLAIN, never ANALYZE); None when it gives none."""
+
+    async def close(self) -> None:
+        """Close the pool; a second call does nothing."""

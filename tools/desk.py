@@ -1,0 +1,35 @@
+"""What a tool has at hand while it serves one turn of a conversation."""
+
+from dataclasses import dataclass, field
+
+from tools.cards import Choice
+from tools.connectors.base import Frozen
+from tools.toolbox import Actor, Toolbox
+
+
+class Reading(Frozen):
+    """How a question was understood by a parser that can say how sure it is."""
+
+    database: str
+    sql: str
+    read_as: str
+    confidence: float
+    """0 to 1, calibrated: of answers at 0.8, eight of ten are right."""
+    reasons: tuple[str, ...] = ()
+    alternatives: tuple[Choice, ...] = ()
+
+
+@dataclass
+class Desk:
+    """The dependencies of the agent's tools: `ctx.deps` in every toolset."""
+
+    box: Toolbox
+    actor: Actor
+    question: str = ""
+    """What the person typed in this turn."""
+    database: str | None = None
+    """The database in hand: the one last asked; tools may set it."""
+    found: dict[str, float] = field(default_factory=dict)
+    """Qualified table name -> retrieval score in this turn."""
+    reading: Reading | None = None
+    """Set by the offline model just before it calls run_query."""

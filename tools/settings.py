@@ -1,0 +1,120 @@
+"""The one reader of the environment: every setting, its default and its bounds."""
+
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tools.errors import ConfigurationError
+
+
+def default_home() -> Path:
+    """The folder in the user's data folder that holds all state of a local set-up."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    return base / "tabletalk"
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""A comma-separated list in the environment."""
+
+
+class Settings(BaseSettings):
+    """All settings; each is `TABLETALK_` plus its name in capitals, in the environment or in `.env`."""
+
+    model_config = SettingsConfigDict(env_prefix="TABLETALK_", env_file=".env", extra="ignore", frozen=True)
+
+    # Where things are
+    home: Path = Field(default_factory=default_home)
+    """All state of a local set-up: embedded servers' data, secret key, files."""
+    database_url: SecretStr | None = None
+    """The store: PostgreSQL with pgvector. Unset: an embedded one in `home`."""
+    redis_url: SecretStr | None = None
+    """The queue. Unset: an embedded Valkey in `home`."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+
+    # Who may come in
+    secret_key: SecretStr | None = None
+    """32 bytes or more; encrypts credentials and signs sessions. Unset in local mode: made once, kept in `home`."""
+    login: Literal["auto", "none", "password"] = "auto"
+    """`auto`: no login when bound to loopback, password login otherwise."""
+
+    # Models
+    model: str = ""
+    """Any pydantic-ai model name (`openai-chat:gpt-5`, `anthropic:...`); commas part a fallback list. Empty: the offline model."""
+    model_timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    model_requests: Annotated[int, Field(ge=1)] = 12
+    """Requests to the model in one turn, at most."""
+    preview_rows: Annotated[int, Field(ge=0, le=1000)] = 20
+    """Result rows shown to the model; 0 shows none."""
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    embedding_model: str = ""
+    """Any pydantic-ai embedding model name (`openai:text-embedding-3-small`). Empty: the offline embedder."""
+
+    # Reading registered databases
+    query_seconds: Annotated[float, Field(gt=0)] = 30
+    query_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    cell_bytes: Annotated[int, Field(ge=64)] = 10_000
+    result_bytes: Annotated[int, Field(ge=10_000)] = 4_000_000
+    sql_bytes: Annotated[int, Field(ge=100)] = 20_000
+    sql_depth: Annotated[int, Field(ge=5)] = 60
+    sql_joins: Annotated[int, Field(ge=1)] = 30
+    pool_size: Annotated[int, Field(ge=1)] = 5
+    """Open connections to one registered database, per process."""
+    connect_seconds: Annotated[float, Field(gt=0)] = 2
+    allow_hosts: Names = ()
+    """Loopback and private addresses, host names or networks (CIDR) that may be registered outside local mode."""
+
+    # Training
+    sample_rows: Annotated[int, Field(ge=0, le=10)] = 3
+    frequent_values: Annotated[int, Field(ge=0, le=1000)] = 100
+    """Distinct values a column may have for them to be learned."""
+    private_columns: Names = ()
+    """More column-name parts whose values are never read in training."""
+    whole_catalogue_tables: Annotated[int, Field(ge=0)] = 30
+    """At most so many trained tables go whole to the model; above, retrieval picks."""
+
+    # Jobs
+    job_attempts: Annotated[int, Field(ge=1)] = 3
+    job_seconds: Annotated[int, Field(ge=10)] = 3600
+    heartbeat_seconds: Annotated[float, Field(gt=0)] = 5
+    """A running job whose worker is silent for four of these is taken over."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    demo: bool = True
+    """Register the sample shop at the first start."""
+
+    @field_validator("allow_hosts", "private_columns", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def local(self) -> bool:
+        """Local mode: bound to loopback, one implicit person, no login."""
+        return self.login == "none" or (self.login == "auto" and self.host in ("127.0.0.1", "localhost", "::1"))
+
+
+@lru_cache
+def load_settings() -> Settings:
+    """Read the environment once; ConfigurationError names each setting that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        raise ConfigurationError(f"Wrong setting: {faults}. See .env.example for what each takes.") from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]).upper()
+    return name if name.startswith("OPENAI_") else f"TABLETALK_{name}"

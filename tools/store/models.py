@@ -1,0 +1,286 @@
+"""The tables of the store, one class each; every row belongs to a workspace and names who made it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from pgvector.sqlalchemy import Vector
+from sqlalchemy import (
+    BigInteger,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+LIVE_STATES = ("queued", "running", "cancelling")
+"""States of a job that is not over."""
+
+
+class Row(DeclarativeBase):
+    """Base of all tables: they live in a schema of their own, Chainlit's in `chat`."""
+
+    metadata = MetaData(
+        schema="tabletalk",
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        },
+    )
+    type_annotation_map = {
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+        str: Text,
+    }
+
+
+class Workspace(Row):
+    """What a team shares."""
+
+    __tablename__ = "workspaces"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class User(Row):
+    """A person; `password_hash` is argon2, None where no password login exists (local mode)."""
+
+    __tablename__ = "users"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Member(Row):
+    """A user's place in a workspace: viewer, editor or admin."""
+
+    __tablename__ = "members"
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(server_default="admin")
+
+
+class Owned:
+    """Columns of every row that belongs to a workspace."""
+
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), index=True)
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey(User.id, ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DatabaseRow(Owned, Row):
+    """A registered database; `credentials` is AES-GCM over JSON, bound to workspace and row id."""
+
+    __tablename__ = "databases"
+    __table_args__ = (UniqueConstraint("workspace_id", "name"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str]
+    dialect: Mapped[str]
+    host: Mapped[str]
+    port: Mapped[int]
+    database: Mapped[str]
+    username: Mapped[str]
+    tls: Mapped[str] = mapped_column(server_default="prefer")
+    credentials: Mapped[bytes]
+    greeting: Mapped[dict[str, Any] | None]
+    """The last connectors.base.Greeting."""
+    last_error: Mapped[str | None]
+    checked_at: Mapped[datetime | None]
+    reached_at: Mapped[datetime | None]
+    """When it last answered: "does not answer since ..." is told from it."""
+
+
+class TableRow(Owned, Row):
+    """One table of a registered database: its last snapshot, and what training learned of it."""
+
+    __tablename__ = "tables"
+    __table_args__ = (
+        UniqueConstraint("database_id", "schema_name", "name"),
+        Index("ix_tables_search", "search", postgresql_using="gin"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"))
+    schema_name: Mapped[str]
+    name: Mapped[str]
+    snapshot: Mapped[dict[str, Any]]
+    """connectors.base.TableSchema."""
+    fingerprint: Mapped[str]
+    fetched_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    trained_at: Mapped[datetime | None]
+    trained_fingerprint: Mapped[str | None]
+    """The fingerprint at training; another one now means the table has changed since."""
+    description: Mapped[str] = mapped_column(server_default="")
+    description_edited: Mapped[bool] = mapped_column(server_default=text("false"))
+    """True once a person has written the description: training then keeps it."""
+    values: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """Column -> its frequent values."""
+    samples: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    """Rows as column -> value, secret and personal columns left out."""
+    left_out: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    """Columns whose values training did not read."""
+    search_text: Mapped[str] = mapped_column(server_default="")
+    """The words retrieval matches: names split and expanded, comments, description, frequent values."""
+    search: Mapped[Any] = mapped_column(
+        TSVECTOR, Computed("to_tsvector('english'::regconfig, search_text)", persisted=True)
+    )
+
+
+class TableEmbedding(Row):
+    """The vector of one trained table; apart from its row because vector updates are slow."""
+
+    __tablename__ = "table_embeddings"
+    table_id: Mapped[UUID] = mapped_column(ForeignKey(TableRow.id, ondelete="CASCADE"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), index=True)
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"), index=True)
+    model: Mapped[str]
+    dimension: Mapped[int]
+    embedding: Mapped[Any] = mapped_column(Vector())
+
+
+class NoteRow(Owned, Row):
+    """What a person told us about the data: "revenue means paid orders without returns"."""
+
+    __tablename__ = "notes"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"), index=True)
+    table_id: Mapped[UUID | None] = mapped_column(ForeignKey(TableRow.id, ondelete="CASCADE"))
+    text: Mapped[str]
+
+
+class ExampleRow(Owned, Row):
+    """A verified question/SQL pair."""
+
+    __tablename__ = "examples"
+    __table_args__ = (UniqueConstraint("database_id", "question"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"))
+    question: Mapped[str]
+    sql: Mapped[str]
+    tables: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    model: Mapped[str] = mapped_column(server_default="")
+    """The embedding model of `embedding`."""
+    embedding: Mapped[Any | None] = mapped_column(Vector())
+
+
+class QueryRow(Owned, Row):
+    """One entry of query history: what was asked, what ran, what came of it."""
+
+    __tablename__ = "queries"
+    __table_args__ = (Index("ix_queries_recent", "workspace_id", text("created_at DESC")),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    database_id: Mapped[UUID | None] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="SET NULL"))
+    database_name: Mapped[str]
+    conversation_id: Mapped[str | None] = mapped_column(index=True)
+    door: Mapped[str] = mapped_column(server_default="chat")
+    question: Mapped[str | None]
+    sql_asked: Mapped[str]
+    sql_executed: Mapped[str | None]
+    verdict: Mapped[str]
+    """allowed or rejected."""
+    error: Mapped[str | None]
+    """Why it was rejected or failed."""
+    tables: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    rows: Mapped[int | None]
+    truncated: Mapped[bool] = mapped_column(server_default=text("false"))
+    milliseconds: Mapped[float | None]
+    result: Mapped[dict[str, Any] | None]
+    """connectors.base.Rows as it was shown: for downloads and for a conversation opened again."""
+    answer: Mapped[dict[str, Any] | None]
+    """What stood beside the result: reading, confidence and its reasons, warnings, chart."""
+    liked: Mapped[bool | None]
+
+
+class JobRow(Owned, Row):
+    """One recorded piece of background work; Postgres holds the truth, RQ carries the id."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(
+            "uq_jobs_live",
+            "workspace_id",
+            "kind",
+            "target",
+            unique=True,
+            postgresql_where=text("state IN ('queued', 'running', 'cancelling')"),
+        ),
+        Index("ix_jobs_recent", "workspace_id", text("id DESC")),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(start=1), primary_key=True)
+    kind: Mapped[str] = mapped_column(String)
+    target: Mapped[str]
+    """What it works on, in words a person knows: `shop`, `warehouse.orders`."""
+    database_id: Mapped[UUID | None] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="SET NULL"))
+    arguments: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    state: Mapped[str] = mapped_column(server_default="queued")
+    """queued, running, cancelling; then succeeded, partial, empty, failed or cancelled."""
+    progress: Mapped[float] = mapped_column(server_default="0")
+    """0 to 100."""
+    stage: Mapped[str] = mapped_column(server_default="")
+    """What is being done now, in words: `analysed orders`."""
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """Numbers of the outcome: tables, trained, failed, left_out ...; per kind."""
+    error: Mapped[str | None]
+    """Why it failed, in words a person can act on."""
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    max_attempts: Mapped[int] = mapped_column(server_default="3")
+    claim: Mapped[UUID | None]
+    """Who may write: an orphan whose claim was taken over can no longer report."""
+    heartbeat_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    """A retry waits until then."""
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    conversation_id: Mapped[str | None]
+    """The conversation that shows its card."""
+
+
+class JobEventRow(Row):
+    """One thing that happened to a job, kept so that a late reader misses nothing."""
+
+    __tablename__ = "job_events"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), index=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id, ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    type: Mapped[str] = mapped_column(String)
+    """queued, started, progress, retrying, finished, cancel asked ..."""
+    data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+
+
+class ConversationRow(Owned, Row):
+    """A conversation, by the id every door uses for it (Chainlit's thread id)."""
+
+    __tablename__ = "conversations"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(server_default="")
+    state: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """What the next turn needs: the database in hand, calls awaiting approval, the last reading."""
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TurnRow(Owned, Row):
+    """One exchange: the model messages it added, and what it cost."""
+
+    __tablename__ = "turns"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey(ConversationRow.id, ondelete="CASCADE"), index=True)
+    messages: Mapped[list[Any]]
+    model: Mapped[str]
+    input_tokens: Mapped[int] = mapped_column(server_default="0")
+    output_tokens: Mapped[int] = mapped_column(server_default="0")
+    cost: Mapped[float | None]
+    """US dollars; None where the price is not known."""

@@ -1,0 +1,81 @@
+"""Connections to the store, our own PostgreSQL, and bringing its tables up to date."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from tools.errors import ConfigurationError, StoreUnavailable
+
+
+class Store:
+    """A pool of connections to the store; every access is one transaction."""
+
+    def __init__(self, url: str, pool_size: int = 10) -> None:
+        """Take a PostgreSQL URL of any driver spelling; nothing is connected yet."""
+        self.engine = create_async_engine(
+            async_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={"timeout": 10, "server_settings": {"application_name": "tabletalk"}},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction, committed at the end of the block; StoreUnavailable when the store is down."""
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        except (OSError, InterfaceError, OperationalError) as error:
+            raise _unavailable(error) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise _unavailable(error) from error
+            raise
+
+    async def ping(self) -> None:
+        """One round trip; StoreUnavailable when the store is down."""
+        async with self.begin() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def async_url(url: str) -> str:
+    """Give `url` with asyncpg as the driver; ConfigurationError when it is not PostgreSQL."""
+    parsed = make_url(url)
+    if not parsed.drivername.startswith("postgres"):
+        raise ConfigurationError(
+            f"TABLETALK_DATABASE_URL names {parsed.drivername!r}; the store is PostgreSQL with pgvector: postgresql://..."
+        )
+    return parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+def migrate(url: str) -> None:
+    """Bring the store's tables up to date, in one transaction under an advisory lock."""
+    command.upgrade(alembic_config(url), "head")
+
+
+def alembic_config(url: str) -> Config:
+    """Alembic's configuration for `url`; the migrations lie beside this file."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["url"] = async_url(url)
+    return config
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    reason = str(getattr(error, "orig", None) or error).splitlines()[0] if str(error) else type(error).__name__
+    return StoreUnavailable(
+        f"Tabletalk's own store does not answer ({reason}). Nothing is lost; try again in a moment."
+    )

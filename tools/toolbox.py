@@ -1,0 +1,60 @@
+"""The one composition of the rest: what every capability is handed, and who is asking."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from tools.connectors import Connectors
+from tools.connectors.base import Frozen
+from tools.credentials import Secrets, secret_key
+from tools.embedding import Embedder
+from tools.errors import ConfigurationError
+from tools.queue import Queue
+from tools.settings import Settings
+from tools.store.session import Store
+
+
+class Actor(Frozen):
+    """Who is asking, for which workspace, through which door."""
+
+    user_id: UUID
+    user_name: str
+    workspace_id: UUID
+    role: Literal["viewer", "editor", "admin"] = "admin"
+    door: Literal["chat", "rest", "mcp", "cli", "worker"] = "chat"
+    conversation_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """Open connections and settings; made by `open_toolbox`, once per process (once per job in a worker)."""
+
+    settings: Settings
+    store: Store
+    queue: Queue
+    connectors: Connectors
+    embedder: Embedder
+    secrets: Secrets
+
+
+@asynccontextmanager
+async def open_toolbox(settings: Settings) -> AsyncIterator[Toolbox]:
+    """Open everything a capability needs and close it at the end of the block.
+
+    Both URLs must be filled in (tools.embedded.servers does so for a local set-up); nothing is connected yet.
+    """
+    if settings.database_url is None or settings.redis_url is None:
+        raise ConfigurationError(
+            "Neither TABLETALK_DATABASE_URL and TABLETALK_REDIS_URL nor embedded servers are at hand; start with `make run`."
+        )
+    store = Store(settings.database_url.get_secret_value())
+    queue = Queue(settings.redis_url.get_secret_value())
+    connectors = Connectors(settings)
+    try:
+        yield Toolbox(settings, store, queue, connectors, Embedder(settings), Secrets(secret_key(settings)))
+    finally:
+        await connectors.close()
+        await queue.close()
+        await store.dispose()
