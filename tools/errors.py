@@ -6,6 +6,11 @@ class AssistantError(Exception):
 
     status = 500
     title = "Internal error"
+    passing = False
+    """True where trying the same again in a moment may work: a job then retries by itself.
+
+    A raiser that knows better sets it on the error: a wrong password is not passing, though it is an Upstream.
+    """
 
 
 class NotFound(AssistantError):
@@ -47,6 +52,7 @@ class Upstream(AssistantError):
 
     status = 502
     title = "Upstream error"
+    passing = True
 
 
 class DatabaseUnreachable(Upstream):
@@ -59,6 +65,7 @@ class QueryFailed(Upstream):
     """The database refused or failed a statement that the guard had allowed."""
 
     title = "Query failed"
+    passing = False
 
 
 class QueryTimedOut(Upstream):

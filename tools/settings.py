@@ -89,6 +89,12 @@ class Settings(BaseSettings):
     job_seconds: Annotated[int, Field(ge=10)] = 3600
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 5
     """A running job whose worker is silent for four of these is taken over."""
+    retry_seconds: Annotated[float, Field(gt=0)] = 2
+    """The first wait before a failed job is tried again; it doubles each time."""
+    tick_seconds: Annotated[float, Field(gt=0)] = 2
+    """How often a worker looks for jobs that were left lying."""
+    worker_processes: Annotated[int, Field(ge=1, le=64)] = 2
+    """Jobs that `python -m workers` runs at the same time."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     demo: bool = True

@@ -50,7 +50,7 @@ async def open_toolbox(settings: Settings) -> AsyncIterator[Toolbox]:
             "Neither TABLETALK_DATABASE_URL and TABLETALK_REDIS_URL nor embedded servers are at hand; start with `make run`."
         )
     store = Store(settings.database_url.get_secret_value())
-    queue = Queue(settings.redis_url.get_secret_value())
+    queue = Queue(settings.redis_url.get_secret_value(), settings.job_seconds)
     connectors = Connectors(settings)
     try:
         yield Toolbox(settings, store, queue, connectors, Embedder(settings), Secrets(secret_key(settings)))
