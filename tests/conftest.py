@@ -31,16 +31,27 @@ async def toolbox(settings: Settings) -> AsyncIterator[Toolbox]:
         yield box
 
 
-@pytest.fixture
-async def actor(toolbox: Toolbox) -> Actor:
-    """A new person in a workspace of their own: tests do not see each other."""
+async def new_actor(box: Toolbox) -> Actor:
+    """Make a person in a workspace of their own."""
     name = f"tester-{uuid4().hex[:8]}"
     workspace, user = Workspace(name=name), User(name=name)
-    async with toolbox.store.begin() as session:
+    async with box.store.begin() as session:
         session.add_all([workspace, user])
         await session.flush()
         session.add(Member(workspace_id=workspace.id, user_id=user.id, role="admin"))
     return Actor(user_id=user.id, user_name=name, workspace_id=workspace.id)
+
+
+@pytest.fixture
+async def actor(toolbox: Toolbox) -> Actor:
+    """A new person in a workspace of their own: tests do not see each other."""
+    return await new_actor(toolbox)
+
+
+@pytest.fixture
+async def stranger(toolbox: Toolbox) -> Actor:
+    """Another person, of another workspace."""
+    return await new_actor(toolbox)
 
 
 POSTGRES = os.environ.get("TABLETALK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")

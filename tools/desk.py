@@ -1,6 +1,8 @@
 """What a tool has at hand while it serves one turn of a conversation."""
 
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
 
 from tools.cards import Choice
 from tools.connectors.base import Frozen
@@ -27,9 +29,13 @@ class Desk:
     actor: Actor
     question: str = ""
     """What the person typed in this turn."""
+    today: date = field(default_factory=date.today)
+    """The day "last month" is counted from."""
     database: str | None = None
     """The database in hand: the one last asked; tools may set it."""
     found: dict[str, float] = field(default_factory=dict)
     """Qualified table name -> retrieval score in this turn."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """JSON kept with the conversation from turn to turn: what a follow-up needs."""
     reading: Reading | None = None
     """Set by the offline model just before it calls run_query."""

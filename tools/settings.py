@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """Requests to the model in one turn, at most."""
     preview_rows: Annotated[int, Field(ge=0, le=1000)] = 20
     """Result rows shown to the model; 0 shows none."""
+    history_turns: Annotated[int, Field(ge=1)] = 30
+    """Earlier turns of a conversation that a model is shown."""
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     embedding_model: str = ""

@@ -1,0 +1,1 @@
+"""What the queue runs: thin jobs over the same tools."""
