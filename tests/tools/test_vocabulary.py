@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.schemas.vocabulary import expand, lemma, name_terms, related, split_name, terms, vocabulary, words
+from tools.vocabulary import expand, lemma, name_terms, related, split_name, terms, vocabulary, words
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_every_word_list_is_in_lower_case() -> None:
 
 
 def test_the_dictionary_is_not_loaded_by_an_import() -> None:
-    code = "import sys, tools.schemas.vocabulary; sys.exit('simplemma' in sys.modules)"
+    code = "import sys, tools.vocabulary; sys.exit('simplemma' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
