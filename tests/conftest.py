@@ -1,6 +1,7 @@
 """Real servers for the whole suite: an embedded store and queue, and sources found on the machine."""
 
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -15,9 +16,16 @@ from tools.toolbox import Actor, Toolbox, open_toolbox
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def home() -> Iterator[Path]:
+    """A home that the servers' account may enter when root runs the tests: pytest's own folders are closed to it."""
+    with tempfile.TemporaryDirectory(prefix="tabletalk-tests-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def settings(home: Path) -> Iterator[Settings]:
     """Settings with an embedded PostgreSQL and Valkey of this test run, migrated."""
-    home: Path = tmp_path_factory.mktemp("home")
     with servers(Settings(home=home, _env_file=None)) as filled:  # type: ignore[call-arg]  # pydantic-settings' own
         assert filled.database_url is not None
         migrate(filled.database_url.get_secret_value())
