@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from tools.connectors.base import Frozen
 from tools.credentials import Secrets, secret_key
 from tools.embedding import Embedder
 from tools.errors import ConfigurationError
+from tools.memo import Memo
 from tools.queue import Queue
 from tools.settings import Settings
 from tools.store.session import Store
@@ -37,6 +38,7 @@ class Toolbox:
     connectors: Connectors
     embedder: Embedder
     secrets: Secrets
+    memo: Memo = field(default_factory=Memo)
 
 
 @asynccontextmanager

@@ -26,6 +26,13 @@ LIVE_STATES = ("queued", "running", "cancelling")
 """States of a job that is not over."""
 
 
+SEARCH = " || ".join(
+    f"setweight(to_tsvector('english'::regconfig, split_part(search_text, chr(10), {line})), '{weight}')"
+    for line, weight in enumerate("ABCD", start=1)
+)
+"""How a table's `search` is computed from its `search_text`."""
+
+
 class Row(DeclarativeBase):
     """Base of all tables: they live in a schema of their own, Chainlit's in `chat`."""
 
@@ -102,6 +109,8 @@ class DatabaseRow(Owned, Row):
     checked_at: Mapped[datetime | None]
     reached_at: Mapped[datetime | None]
     """When it last answered: "does not answer since ..." is told from it."""
+    catalog_version: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Grows with every change to its tables and notes: what a process has read stays good while this stands."""
 
 
 class TableRow(Owned, Row):
@@ -133,10 +142,10 @@ class TableRow(Owned, Row):
     left_out: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     """Columns whose values training did not read."""
     search_text: Mapped[str] = mapped_column(server_default="")
-    """The words retrieval matches: names split and expanded, comments, description, frequent values."""
-    search: Mapped[Any] = mapped_column(
-        TSVECTOR, Computed("to_tsvector('english'::regconfig, search_text)", persisted=True)
-    )
+    """The words retrieval matches, on four lines: the table's name; its columns' names; comments, description and
+    notes; frequent values."""
+    search: Mapped[Any] = mapped_column(TSVECTOR, Computed(SEARCH, persisted=True))
+    """The four lines as words weighted A to D."""
 
 
 class TableEmbedding(Row):

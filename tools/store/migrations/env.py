@@ -12,11 +12,21 @@ from tools.store.models import Row
 LOCK = 0x7AB1E7A1
 """Advisory lock key: web and worker may start at the same moment."""
 
+TRIGRAMS = """
+DO $$ BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+EXCEPTION WHEN OTHERS THEN
+    RAISE NOTICE 'pg_trgm is not at hand (%): misspelt names are found less well', SQLERRM;
+END $$
+"""
+"""pg_trgm is used where it is present; a hosted PostgreSQL may not allow it."""
+
 
 def _migrate(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS tabletalk"))
     connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
+    connection.execute(text(TRIGRAMS))
     connection.execute(text("SET LOCAL search_path TO public"))
     context.configure(
         connection=connection,

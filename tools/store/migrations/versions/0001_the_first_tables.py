@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reached_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("catalog_version", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
         sa.Column("created_by", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -239,7 +240,13 @@ def upgrade() -> None:
         sa.Column(
             "search",
             postgresql.TSVECTOR(),
-            sa.Computed("to_tsvector('english'::regconfig, search_text)", persisted=True),
+            sa.Computed(
+                " || ".join(
+                    f"setweight(to_tsvector('english'::regconfig, split_part(search_text, chr(10), {line})), '{weight}')"
+                    for line, weight in enumerate("ABCD", start=1)
+                ),
+                persisted=True,
+            ),
             nullable=False,
         ),
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
