@@ -25,7 +25,7 @@ STATE_ROOT = Path("/var/lib")
 ACCOUNTS = ("tabletalk", "nobody")
 """Accounts that the servers drop to when root starts them, the first that exists."""
 RUN_BYTES = 80
-"""A socket's whole path must fit in 104 bytes on macOS, 108 on Linux; the longest name we add is `.s.PGSQL.5432.lock`."""
+"""A socket's whole path must fit in 104 bytes on macOS, 108 on Linux; the longest name is `.s.PGSQL.5432.lock`."""
 FREE_BYTES = 300_000_000
 """Wanted free on the disk before a first start: an empty cluster with its write-ahead log takes about 60 MB."""
 FREE_BYTES_LATER = 50_000_000
@@ -91,7 +91,8 @@ class Places:
         """Make the folders; ConfigurationError when the platform, the folder or the disk will not do."""
         if sys.platform == "win32":
             raise ConfigurationError(
-                "The embedded servers run on Linux and macOS; on Windows use WSL, or set TABLETALK_DATABASE_URL and TABLETALK_REDIS_URL."
+                "The embedded servers run on Linux and macOS; on Windows use WSL, "
+                "or set TABLETALK_DATABASE_URL and TABLETALK_REDIS_URL."
             )
         prepare_home(self.home)
         if self._link.is_symlink() and not self._link.exists():
@@ -163,7 +164,7 @@ def prepare_home(home: Path) -> None:
     try:
         if not home.exists():
             home.parent.mkdir(parents=True, exist_ok=True)
-            # Root's servers run as another account, which needs to pass through; every file inside is 0600 or in a 0700 folder.
+            # Root's servers run as another account, which passes through; what is private inside is 0600 or 0700.
             home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=home) as probe:
             probe.write(b"\0")
@@ -178,8 +179,8 @@ def require_space(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted:
         raise ConfigurationError(
-            f"The disk that holds {str(folder)!r} is full: {free // 1_000_000} MB free, {wanted // 1_000_000} MB needed. "
-            "Free some space, or set TABLETALK_HOME to a folder on another disk."
+            f"The disk that holds {str(folder)!r} is full: {free // 1_000_000} MB free, "
+            f"{wanted // 1_000_000} MB needed. Free some space, or set TABLETALK_HOME to a folder on another disk."
         )
 
 

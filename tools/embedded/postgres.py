@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: its programs, its cluster, its settings, and what a crash leaves behind."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -54,7 +55,8 @@ def installed() -> Path:
     found = importlib.util.find_spec(PACKAGE)
     if found is None or found.origin is None:
         raise ConfigurationError(
-            f"No embedded PostgreSQL for this platform ({sys.platform}); set TABLETALK_DATABASE_URL to a PostgreSQL with pgvector."
+            f"No embedded PostgreSQL for this platform ({sys.platform}); "
+            "set TABLETALK_DATABASE_URL to a PostgreSQL with pgvector."
         )
     return Path(found.origin).parent
 
@@ -165,7 +167,7 @@ def _clear(places: Places, cluster: Path) -> None:
 def _sitting_in(folder: Path) -> set[int]:
     """Processes whose working folder is `folder`; every process of a server sits in its cluster. Linux only."""
     found = set()
-    inside = os.stat(folder)
+    inside = folder.stat()
     for entry in Path("/proc").glob("[0-9]*/cwd"):
         try:
             seat = entry.stat()
@@ -177,10 +179,8 @@ def _sitting_in(folder: Path) -> set[int]:
 
 
 def _quit(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGQUIT)
-    except ProcessLookupError:
-        pass
 
 
 def _pid_file(cluster: Path) -> list[str]:

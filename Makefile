@@ -1,0 +1,42 @@
+# Two commands: `make run` starts everything, `make test` checks everything. PYTHON= chooses the Python for .venv.
+.POSIX:
+.PHONY: run test check lint bench lock clean environment test-environment
+
+PY = .venv/bin/python
+LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml
+
+run: environment
+	@$(PY) -m assistant.cli up --with-parent
+
+test: lint
+	@$(PY) -m pytest
+
+# For the minutes between commits: under two of them.
+check: lint
+	@$(PY) -m pytest -m "not slow and not browser" -n 2
+
+lint: test-environment
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+
+bench: test-environment
+	@$(PY) -m tests.benchmarks
+
+# Needs uv and the network. The locks hold versions and hashes, and no address.
+lock:
+	@$(LOCK) --output-file requirements.lock
+	@$(LOCK) --group dev --constraint requirements.lock --output-file tests/requirements.lock
+	@if grep -nE 'https?://' requirements.lock tests/requirements.lock; then echo "A lock names an address."; exit 1; fi
+
+# What can be made again; never a person's data, which lies in TABLETALK_HOME.
+clean:
+	rm -rf .venv .venv.log .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .files
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environment:
+	@PYTHON="$(PYTHON)" .ci/environment requirements.lock tests/requirements.lock
+
+test-environment:
+	@PYTHON="$(PYTHON)" .ci/environment tests/requirements.lock
