@@ -1,0 +1,69 @@
+"""Plural and singular of English nouns, and the past of its verbs: as much as commands and answers need."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class _Irregular:
+    plural: dict[str, str]
+    singular: dict[str, str]
+    same: frozenset[str]
+    past: dict[str, str]
+
+
+@lru_cache
+def _irregular() -> _Irregular:
+    data = tomllib.loads((Path(__file__).parent / "english_forms.toml").read_text(encoding="utf-8"))
+    back = {many: one for one, many in data["plural"].items()}
+    return _Irregular(data["plural"], back, frozenset(data["same"]["words"]), data["past"])
+
+
+@lru_cache(maxsize=4096)
+def forms_of(word: str) -> frozenset[str]:
+    """The word with its plural and singular, lower-case."""
+    return frozenset({word, plural(word), singular(word)})
+
+
+def plural(noun: str) -> str:
+    """The plural of a noun that may be one already."""
+    words = _irregular()
+    if noun in words.same or noun in words.singular or len(noun) < 2:
+        return noun
+    if noun in words.plural:
+        return words.plural[noun]
+    if noun.endswith("s") and not noun.endswith(("ss", "us", "is")):
+        return noun
+    if noun.endswith(("s", "x", "z", "ch", "sh")):
+        return noun + "es"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + "s"
+
+
+def singular(noun: str) -> str:
+    """The singular of a noun that may be one already."""
+    words = _irregular()
+    if noun in words.singular:
+        return words.singular[noun]
+    if noun in words.same or not noun.endswith("s") or noun.endswith(("ss", "us", "is")) or len(noun) < 4:
+        return noun
+    if noun.endswith("ies") and len(noun) > 4:
+        return noun[:-3] + "y"
+    if noun.endswith(("sses", "xes", "zes", "ches", "shes")):
+        return noun[:-2]
+    return noun[:-1]
+
+
+def past(verb: str) -> str:
+    """The simple past of a verb's base form."""
+    known = _irregular().past
+    if verb in known:
+        return known[verb]
+    if verb.endswith("e"):
+        return verb + "d"
+    if verb.endswith("y") and verb[-2:-1] not in tuple("aeiou"):
+        return verb[:-1] + "ied"
+    return verb + "ed"
