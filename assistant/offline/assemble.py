@@ -1,0 +1,402 @@
+"""Makes forms of a sketch whose words are resolved: what is shown, tested, grouped and ordered, with variants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import product
+
+from assistant.offline.conditions import Conditions
+from assistant.offline.forms import Compare, Condition, Expr, Form, Member, Ref, Sort, tables_of
+from assistant.offline.joins import Graph
+from assistant.offline.lexicon import Lexicon
+from assistant.offline.measures import measure
+from assistant.offline.resolve import Assignment
+from assistant.offline.sketch import Pick, Sketch, Super, Var
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The open points that grammar does not settle; the ranking does."""
+
+    show: str = "name"
+    """What stands for a table that is shown: its name columns, its key, or all columns (`star`)."""
+    distinct: bool = False
+    count: str = "rows"
+    """`rows` or `distinct` things of the counted table."""
+    group: str = "key"
+    """Group by the key and what is shown, or by what is `shown` only."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A form with the features that rank it."""
+
+    form: Form
+    features: dict[str, float]
+
+
+class Assembler:
+    """Builds the forms of one sketch under one assignment."""
+
+    def __init__(
+        self, sketch: Sketch, assignment: Assignment, lexicon: Lexicon, graph: Graph, question: frozenset[str]
+    ) -> None:
+        self.sketch = sketch
+        self.assignment = assignment
+        self.lexicon = lexicon
+        self.graph = graph
+        self.question = question
+        self.conditions = Conditions(self)
+        self.main = self._main()
+
+    def _main(self) -> str:
+        subject = self.assignment.link(self.sketch.subject)
+        if subject:
+            return subject.table
+        for pick in (
+            *self.sketch.picks,
+            *self.sketch.groups,
+            *(s.pick for s in self.sketch.supers),
+            *(t.pick for t in self.sketch.tests),
+        ):
+            link = self.assignment.link(pick.var)
+            if link:
+                return link.table
+        return self.assignment.tables[0] if self.assignment.tables else next(iter(self.lexicon.tables), "")
+
+    # --- expressions ----------------------------------------------------------------------------------------
+
+    def display(self, table: str, choice: Choice) -> tuple[Expr, ...]:
+        """The columns that stand for a row of a table."""
+        entry = self.lexicon.tables[table]
+        names = entry.key if choice.show == "key" and entry.key else entry.display
+        return tuple(Expr(table, Ref(table, name)) for name in names)
+
+    def key(self, table: str) -> tuple[Expr, ...]:
+        """The key columns of a table."""
+        entry = self.lexicon.tables[table]
+        return tuple(Expr(table, Ref(table, name)) for name in entry.key) or self.display(table, Choice())
+
+    def exprs(self, pick: Pick, choice: Choice) -> tuple[Expr, ...]:
+        """What a pick shows."""
+        if pick.measure:
+            found = measure(pick.measure, self.main, self.assignment.tables, self.lexicon, self.graph)
+            return tuple(replace(expr, agg=pick.agg or "sum") for expr in found[:1])  # type: ignore[arg-type]
+        link = self.assignment.link(pick.var)
+        if link is None:
+            table = self.assignment.link(pick.of)
+            return (self.counted(table.table if table else self.main, choice),) if pick.agg == "count" else ()
+        if not link.column:
+            if pick.agg == "count":
+                return (self.counted(link.table, choice, pick.distinct),)
+            if pick.agg:
+                return self._of_table(link.table, pick.agg)
+            return self.display(link.table, choice)
+        entry = self.lexicon.column(link.ref)
+        if pick.agg == "count":
+            return (self._count_column(link.ref, pick, choice),)
+        agg = (
+            pick.agg
+            if not (pick.agg in ("sum", "avg") and not entry.number)
+            else ("avg" if pick.agg == "avg" else "count")
+        )
+        return (Expr(link.table, link.ref, agg, pick.distinct and bool(agg), pick.bucket),)  # type: ignore[arg-type]
+
+    def _count_column(self, ref: Ref, pick: Pick, choice: Choice) -> Expr:
+        entry = self.lexicon.column(ref)
+        table = self.lexicon.tables[ref.table]
+        if ref.column in table.key and len(table.key) == 1 and not pick.distinct:
+            return self.counted(ref.table, choice)
+        if entry.number and not entry.identifier and not pick.distinct:
+            return Expr(ref.table, ref, "sum" if choice.count == "rows" else "count", choice.count != "rows")
+        return Expr(ref.table, ref, "count", distinct=pick.distinct or choice.count == "rows")
+
+    def _of_table(self, table: str, agg: str) -> tuple[Expr, ...]:
+        numbers = [e for e in self.lexicon.tables[table].columns.values() if e.number and not e.identifier]
+        return (Expr(table, numbers[0].ref, agg),) if numbers else ()  # type: ignore[arg-type]
+
+    def counted(self, table: str, choice: Choice, distinct: bool = False) -> Expr:
+        """A count of the rows of a table, or of distinct ones when a join repeats them."""
+        key = self.lexicon.tables[table].key
+        if (choice.count == "distinct" or distinct) and len(key) == 1:
+            return Expr(table, Ref(table, key[0]), "count", distinct=True)
+        return Expr(table, None, "count")
+
+    # --- the form -------------------------------------------------------------------------------------------
+
+    def form(self, choice: Choice) -> Form | None:
+        """The form under one choice; None when nothing can be shown."""
+        select, star = self._select(choice)
+        groups = tuple(e for pick in self.sketch.groups for e in self._group(pick, choice))
+        where, having = self.conditions.split(choice)
+        form = Form(select, star, tables=self._tables(), where=where, having=having, via=self._via())
+        form = self._grouped(form, groups, choice)
+        form = self._ordered(form, choice)
+        form = self._superlatives(form, choice)
+        if self.sketch.share:
+            form = self._share(form)
+        if not form.select and not form.star:
+            return None
+        if self.sketch.limit and not form.limit:
+            form = form.change(limit=self.sketch.limit)
+        if (
+            not form.group
+            and (choice.distinct or self.sketch.distinct)
+            and not any(e.agg for e in form.select)
+            and not form.star
+        ):
+            form = form.change(distinct=True)
+        return form
+
+    def _tables(self) -> tuple[str, ...]:
+        joined = [self.main]
+        lacking = {id(lack.table) for lack in self.sketch.lacks}
+        for var in self.sketch.tables:
+            link = self.assignment.link(var)
+            if link and id(var) not in lacking:
+                joined.append(link.table)
+        return tuple(dict.fromkeys(joined))
+
+    def _via(self) -> tuple[tuple[str, str], ...]:
+        named = []
+        for edges in self.graph.edges.values():
+            for edge in edges:
+                words = {
+                    w.lemma for c in edge.child_columns for w in self.lexicon.tables[edge.child].columns[c].words
+                } - {"id"}
+                if words and words <= self.question:
+                    named.extend((edge.child, column) for column in edge.child_columns)
+        return tuple(dict.fromkeys(named))
+
+    def _select(self, choice: Choice) -> tuple[tuple[Expr, ...], str]:
+        sketch = self.sketch
+        if sketch.everything and not sketch.picks:
+            return (), self.main
+        exprs = [e for pick in sketch.picks for e in self.exprs(pick, choice)]
+        if exprs:
+            return tuple(dict.fromkeys(exprs)), ""
+        if (
+            sketch.groups
+            and not sketch.supers
+            and not any(t.pick.agg for t in sketch.tests)
+            and sketch.subject is not None
+        ):
+            return (self.counted(self.main, choice),), ""
+        if sketch.groups and not sketch.subject:
+            return tuple(e for pick in sketch.groups for e in self._group(pick, choice)), ""
+        if choice.show == "star":
+            return (), self.main
+        return self.display(self.main, choice), ""
+
+    def _group(self, pick: Pick, choice: Choice) -> tuple[Expr, ...]:
+        link = self.assignment.link(pick.var)
+        if link is None:
+            return ()
+        if not link.column:
+            return self.display(link.table, choice)
+        return (Expr(link.table, link.ref, bucket=pick.bucket),)  # type: ignore[arg-type]
+
+    def _grouped(self, form: Form, groups: tuple[Expr, ...], choice: Choice) -> Form:
+        shown = tuple(e for e in form.select if not e.agg)
+        counted = tuple(e for e in form.select if e.agg)
+        if counted and (groups or shown):
+            keys = tuple(dict.fromkeys((*groups, *shown)))
+            if not any(e in shown for e in groups) and not shown:
+                form = form.change(select=(*groups, *counted))
+            return form.change(group=self._with_keys(keys, choice))
+        if form.having and not counted:
+            subject = form.star or (shown[0].table if shown else self.main)
+            keys = tuple(dict.fromkeys((*groups, *shown)))
+            if form.star:
+                form = form.change(
+                    select=tuple(Expr(subject, e.ref) for e in self.lexicon.tables[subject].columns.values()), star=""
+                )
+                keys = form.select
+            return form.change(group=self._with_keys(keys, choice))
+        if groups and not counted:
+            extra = tuple(e for e in groups if e not in shown)
+            return form.change(select=(*extra, *form.select)) if not form.star and not self.sketch.supers else form
+        return form
+
+    def _with_keys(self, exprs: tuple[Expr, ...], choice: Choice) -> tuple[Expr, ...]:
+        """Add the key of each table whose name is grouped by, so that namesakes stay apart."""
+        if choice.group != "key":
+            return exprs
+        keys: list[Expr] = []
+        for expr in exprs:
+            entry = self.lexicon.tables[expr.table]
+            named = expr.ref is not None and expr.ref.column in entry.display and not expr.bucket
+            if named and len(entry.key) == 1:
+                keys.extend(self.key(expr.table))
+        return tuple(dict.fromkeys((*keys, *exprs)))
+
+    def _ordered(self, form: Form, choice: Choice) -> Form:
+        sorts: list[Sort] = []
+        for order in self.sketch.orders:
+            if order.pick.var is None and not order.pick.agg and not order.pick.measure:
+                named = [
+                    e for e in form.select if not e.agg and e.ref and self.lexicon.column(e.ref).column.family == "text"
+                ]
+                aggs = [e for e in form.select if e.agg]
+                pool = (named or list(form.select))[:1] if not aggs or named and not order.descending else aggs[:1]
+                if not pool and form.star:
+                    pool = list(self.display(form.star, choice))[:1]
+                exprs: Sequence[Expr] = pool
+            elif order.pick.var is None and order.pick.agg and order.pick.agg != "count":
+                exprs = [e for e in form.select if e.agg == order.pick.agg][:1] or [e for e in form.select if e.agg][:1]
+            else:
+                exprs = self.exprs(order.pick, choice)
+            sorts.extend(Sort(expr, order.descending) for expr in exprs)
+        if not sorts:
+            return form
+        if any(s.expr.agg for s in sorts) and not form.group and not all(e.agg for e in form.select):
+            keys = form.select or tuple(Expr(form.star, e.ref) for e in self.lexicon.tables[form.star].columns.values())
+            form = form.change(select=keys, star="", group=self._with_keys(keys, choice))
+        return form.change(order=tuple(dict.fromkeys(sorts)))
+
+    def _superlatives(self, form: Form, choice: Choice) -> Form:
+        for best in self.sketch.supers:
+            form = self._superlative(form, best, choice)
+        return form
+
+    def _superlative(self, form: Form, best: Super, choice: Choice) -> Form:
+        pick = best.pick
+        counts = pick.agg == "count" or (pick.agg and pick.var is None and not pick.measure)
+        if pick.var is None and not pick.agg and not pick.measure:  # top 5 of what is ordered
+            if form.order:
+                return form.change(
+                    order=tuple(replace(s, descending=best.descending) for s in form.order), limit=best.count
+                )
+            aggs = [e for e in form.select if e.agg]
+            if aggs:
+                return form.change(order=(Sort(aggs[0], best.descending),), limit=best.count)
+            return form.change(limit=best.count)
+        exprs = self.exprs(pick, choice)
+        if counts and pick.var is None:
+            aggs = [e for e in form.select if e.agg == "count"]
+            others = [t for t in self._tables() if t != self.main]
+            table = others[0] if others and not best.frequent else self.main
+            exprs = (aggs[0] if aggs else self.counted(table, replace(choice, count="rows")),)
+        if not exprs:
+            return form
+        expr = exprs[0]
+        if expr.agg and not form.group:
+            shown = tuple(e for e in form.select if not e.agg)
+            if form.star:
+                shown = tuple(Expr(form.star, e.ref) for e in self.lexicon.tables[form.star].columns.values())
+                form = form.change(select=shown, star="")
+            owner = self._owner(shown)
+            keys = shown if best.frequent else tuple(dict.fromkeys((*(self.key(owner) if owner else ()), *shown)))
+            if choice.group == "key" or best.frequent:
+                keys = self._with_keys(keys, choice) if not best.frequent else keys
+            else:
+                keys = shown
+            form = form.change(group=keys or self.display(self.main, choice))
+        if form.order and form.limit is None and form.order[0].expr != expr:
+            return form.change(order=(Sort(expr, best.descending), *form.order), limit=best.count)
+        return form.change(order=(Sort(expr, best.descending),), limit=best.count)
+
+    def _owner(self, shown: Sequence[Expr]) -> str:
+        """The table whose rows a superlative ranks: the subject when what is shown names it."""
+        for expr in shown:
+            entry = self.lexicon.tables[expr.table]
+            if expr.ref and (expr.ref.column in entry.display or expr.ref.column in entry.key):
+                return expr.table
+        tables = {expr.table for expr in shown}
+        subject = self.assignment.link(self.sketch.subject)
+        if subject and subject.table in tables and len(shown) > 1:
+            return subject.table
+        return ""
+
+    def _share(self, form: Form) -> Form:
+        tests = form.where
+        if not tests:
+            return form
+        part: Condition = tests[-1]
+        if isinstance(part, Member):
+            return form
+        return form.change(
+            select=(Expr(self.main, None, share=part, label="share"),), where=tests[:-1], group=(), order=()
+        )
+
+
+def drafts(
+    sketch: Sketch, assignment: Assignment, lexicon: Lexicon, graph: Graph, question: frozenset[str]
+) -> list[Draft]:
+    """All forms worth ranking for one assignment."""
+    assembler = Assembler(sketch, assignment, lexicon, graph, question)
+    found: dict[Form, Draft] = {}
+    shows = (
+        ["name", "key", "star"]
+        if not sketch.picks
+        or any(p.var and p.var.kind == "table" and not p.agg for p in (*sketch.picks, *sketch.groups))
+        else ["name"]
+    )
+    for show, distinct, count, group in product(shows, (False, True), ("rows", "distinct"), ("key", "shown")):
+        choice = Choice(show, distinct, count, group)
+        form = assembler.form(choice)
+        if form is None or form in found:
+            continue
+        found[form] = Draft(form, features(form, choice, assembler, shows))
+    return list(found.values())
+
+
+def features(form: Form, choice: Choice, assembler: Assembler, shows: Sequence[str]) -> dict[str, float]:
+    """What speaks for and against a form; no feature knows a database."""
+    tables = tables_of(form)
+    edges = assembler.graph.tree(tables, form.via) if tables else None
+    main = form.select[0].table if form.select else form.star
+    repeated = bool(edges) and assembler.graph.fans_out(main, edges or ())
+    counting = any(e.agg == "count" for e in form.select)
+    plain = not form.group and not any(e.agg for e in form.select)
+    keyed = any(e.ref and e.ref.column in assembler.lexicon.tables[e.table].key for e in form.select)
+    found = {
+        "joins": float(len(edges or ())),
+        "unjoined": float(edges is None),
+        "extra tables": float(max(0, len(edges or ()) + 1 - len(tables))),
+        "inferred": float(sum(not e.declared for e in edges or ())),
+        "having": float(bool(form.having)),
+        "unknown": float(len(assembler.sketch.unknown)),
+        "dropped": float(len(assembler.sketch.dropped)),
+    }
+    if len(shows) > 1:
+        found[f"show {choice.show}"] = 1.0
+        if "id" in assembler.question:
+            found[f"show {choice.show} id"] = 1.0
+        found[f"show {choice.show} {'group' if form.group else 'plain'}"] = 1.0
+    if plain and not form.star:
+        if form.distinct and not assembler.sketch.distinct:
+            found["distinct unasked"] = 1.0
+            found[f"distinct {'repeated' if repeated else 'once'}"] = 1.0
+            if keyed:
+                found["distinct keyed"] = 1.0
+            if form.limit:
+                found["distinct limited"] = 1.0
+            if all(
+                e.ref and assembler.lexicon.column(e.ref).column.family == "text" and not form.where
+                for e in form.select
+            ):
+                found["distinct of all"] = 1.0
+            if (
+                len(form.select) == 1
+                and not keyed
+                and form.select[0].ref
+                and form.select[0].ref.column not in assembler.lexicon.tables[form.select[0].table].display
+            ):
+                found["distinct attribute"] = 1.0
+    if counting:
+        kind = "distinct" if any(e.agg == "count" and e.distinct for e in form.select) else "rows"
+        found[f"count {kind} {'repeated' if repeated else 'once'}"] = 1.0
+        column = any(e.agg == "count" and e.ref and e.distinct for e in form.select)
+        found["count column"] = float(column)
+    if form.group:
+        found[f"group {choice.group}"] = 1.0
+    return found
+
+
+def operand_date(value: object) -> bool:
+    """True for a date value."""
+    return isinstance(value, date)
+
+
+__all__ = ["Assembler", "Choice", "Compare", "Draft", "Var", "drafts"]

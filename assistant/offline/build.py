@@ -1,0 +1,245 @@
+"""Turns a form into SQL of either dialect, as a sqlglot tree."""
+
+from collections.abc import Callable
+from datetime import date
+
+from sqlglot import exp
+
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Ref, Sort, tables_of
+from assistant.offline.joins import Edge, Graph
+from tools.connectors.base import Dialect
+from tools.errors import Invalid
+
+FORMATS = {"month": "%Y-%m", "day": "%Y-%m-%d", "week": "%G-W%V"}
+"""How a date is cut to a bucket: the same text in both dialects."""
+
+
+class Builder:
+    """Builds queries over one graph of tables, for one dialect."""
+
+    def __init__(self, graph: Graph, dialect: Dialect) -> None:
+        self.graph = graph
+        self.dialect = dialect
+        schemas = {table.trained.shape.schema_name for table in graph.lexicon.tables.values()}
+        self.qualify = len(schemas) > 1 or (dialect == "postgres" and schemas != {"public"})
+
+    def sql(self, form: Form) -> str:
+        """The query as text; Invalid when its tables cannot be joined."""
+        return self.query(form).sql(dialect=self.dialect)
+
+    def query(self, form: Form) -> exp.Query:
+        """The query as a tree."""
+        select = self._select(form)
+        if form.union is not None:
+            return exp.union(select, self._select(form.union), distinct=True)
+        return select
+
+    def _select(self, form: Form) -> exp.Select:
+        tables = tables_of(form)
+        if not tables:
+            raise Invalid("The question names no table.")
+        edges = self.graph.tree(tables, form.via)
+        if edges is None:
+            raise Invalid(f"No foreign key ties together {', '.join(t.split('.')[-1] for t in tables)}.")
+        several = bool(edges)
+        name: Callable[[Ref], exp.Expression] = lambda ref: self._column(ref, several)  # noqa: E731
+        query = exp.Select()
+        if form.star:
+            star = exp.Column(this=exp.Star(), table=self._alias(form.star)) if several else exp.Star()
+            query = query.select(star)
+        labels: set[str] = set()
+        for expr in form.select:
+            query = query.select(self._labelled(expr, name, labels))
+        query = self._from(query, tables[0], edges)
+        for condition in form.where:
+            query = query.where(self._condition(condition, name))
+        for expr in form.group:
+            query = query.group_by(self._expr(expr, name))
+        for condition in form.having:
+            query = query.having(self._condition(condition, name))
+        if form.ties and form.order and form.limit == 1 and not form.group:
+            return (
+                query.where(self._tied(form, name))
+                if not form.distinct
+                else query.where(self._tied(form, name)).distinct()
+            )
+        if form.distinct:
+            query = query.distinct()
+        for sort in form.order:
+            query = query.order_by(self._sort(sort, name))
+        return query.limit(form.limit) if form.limit is not None else query
+
+    def _tied(self, form: Form, name: Callable[[Ref], exp.Expression]) -> exp.Expression:
+        sort = form.order[0]
+        best = Expr(sort.expr.table, sort.expr.ref, "max" if sort.descending else "min")
+        inner = form.change(select=(best,), star="", order=(), limit=None, ties=False, distinct=False)
+        return exp.EQ(this=self._expr(sort.expr, name), expression=exp.Subquery(this=self._select(inner)))
+
+    def _sort(self, sort: Sort, name: Callable[[Ref], exp.Expression]) -> exp.Expression:
+        if self.dialect == "mysql":
+            return exp.Ordered(this=self._expr(sort.expr, name), desc=sort.descending, nulls_first=not sort.descending)
+        return exp.Ordered(this=self._expr(sort.expr, name), desc=sort.descending, nulls_first=False)
+
+    # --- tables and columns ---------------------------------------------------------------------------------
+
+    def _alias(self, table: str) -> exp.Identifier:
+        return exp.to_identifier(table.split(".", 1)[1], quoted=self._odd(table.split(".", 1)[1]))
+
+    def _odd(self, name: str) -> bool:
+        return True if self.dialect == "mysql" else not (name.islower() and name.isidentifier()) or name in _RESERVED
+
+    def _table(self, table: str) -> exp.Expression:
+        schema, bare = table.split(".", 1)
+        found = exp.Table(this=exp.to_identifier(bare, quoted=self._odd(bare)))
+        if self.qualify:
+            found.set("db", exp.to_identifier(schema, quoted=self._odd(schema)))
+        return found
+
+    def _column(self, ref: Ref, several: bool) -> exp.Expression:
+        column = exp.Column(this=exp.to_identifier(ref.column, quoted=self._odd(ref.column)))
+        if several:
+            column.set("table", self._alias(ref.table))
+        return column
+
+    def _from(self, query: exp.Select, first: str, edges: tuple[Edge, ...]) -> exp.Select:
+        query = query.from_(self._table(first))
+        joined = {first}
+        for edge in edges:
+            new = edge.parent if edge.child in joined else edge.child
+            joined.add(new)
+            pairs = zip(edge.child_columns, edge.parent_columns, strict=True)
+            on = [
+                exp.EQ(
+                    this=self._column(Ref(edge.child, mine), True),
+                    expression=self._column(Ref(edge.parent, theirs), True),
+                )
+                for mine, theirs in pairs
+            ]
+            query = query.join(self._table(new), on=exp.and_(*on))
+        return query
+
+    # --- expressions ----------------------------------------------------------------------------------------
+
+    def _labelled(self, expr: Expr, name: Callable[[Ref], exp.Expression], labels: set[str]) -> exp.Expression:
+        built = self._expr(expr, name)
+        label = expr.label or label_of(expr)
+        if label in labels and expr.ref:
+            label = f"{expr.ref.table.split('.')[-1]}_{label}"
+        labels.add(label)
+        if isinstance(built, exp.Column) and built.name == label:
+            return built
+        return exp.alias_(built, label, quoted=self._odd(label))
+
+    def _expr(self, expr: Expr, name: Callable[[Ref], exp.Expression]) -> exp.Expression:
+        if expr.share is not None:
+            return self._share(expr, name)
+        if expr.ref is None:
+            return exp.Count(this=exp.Star())
+        inner = name(expr.ref)
+        if expr.times is not None:
+            inner = exp.Mul(this=inner, expression=name(expr.times))
+        if expr.bucket:
+            inner = self._bucket(inner, expr.bucket)
+        if expr.agg == "count":
+            return exp.Count(this=exp.Distinct(expressions=[inner]) if expr.distinct else inner)
+        kinds = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
+        if expr.agg:
+            return kinds[expr.agg](this=exp.Distinct(expressions=[inner]) if expr.distinct else inner)
+        return inner
+
+    def _share(self, expr: Expr, name: Callable[[Ref], exp.Expression]) -> exp.Expression:
+        assert expr.share is not None
+        one = (
+            exp.Literal.number("100.0")
+            if expr.ref is None
+            else exp.Mul(this=exp.Literal.number("100.0"), expression=name(expr.ref))
+        )
+        part = exp.Sum(
+            this=exp.Case(ifs=[exp.If(this=self._condition(expr.share, name), true=one)], default=exp.Literal.number(0))
+        )
+        whole: exp.Expression = exp.Count(this=exp.Star()) if expr.ref is None else exp.Sum(this=name(expr.ref))
+        return exp.Round(
+            this=exp.Div(this=part, expression=exp.Nullif(this=whole, expression=exp.Literal.number(0))),
+            decimals=exp.Literal.number(2),
+        )
+
+    def _bucket(self, inner: exp.Expression, bucket: str) -> exp.Expression:
+        if bucket in FORMATS:
+            if self.dialect == "mysql" and bucket == "week":
+                return exp.Anonymous(this="DATE_FORMAT", expressions=[inner, exp.Literal.string("%x-W%v")])
+            if bucket == "week":
+                return exp.Anonymous(this="TO_CHAR", expressions=[inner, exp.Literal.string('IYYY-"W"IW')])
+            return exp.TimeToStr(this=inner, format=exp.Literal.string(FORMATS[bucket]))
+        year = exp.Extract(this=exp.Var(this="YEAR"), expression=inner)
+        if bucket == "year":
+            return year
+        quarter = exp.Extract(this=exp.Var(this="QUARTER"), expression=inner.copy())
+        return exp.Concat(
+            expressions=[exp.cast(year, "text"), exp.Literal.string("-Q"), exp.cast(quarter, "text")],
+            safe=False,
+            coalesce=False,
+        )
+
+    # --- conditions -----------------------------------------------------------------------------------------
+
+    def _condition(self, condition: Condition, name: Callable[[Ref], exp.Expression]) -> exp.Expression:
+        match condition:
+            case All():
+                return exp.and_(*(self._condition(part, name) for part in condition.parts))
+            case Any():
+                return exp.paren(exp.or_(*(self._condition(part, name) for part in condition.parts)))
+            case Not():
+                return exp.not_(self._condition(condition.part, name))
+            case Member():
+                inside = exp.In(this=name(condition.ref), query=exp.Subquery(this=self.query(condition.form)))
+                return exp.not_(inside) if condition.negated else inside
+            case Compare():
+                return self._compare(condition, name)
+
+    def _compare(self, part: Compare, name: Callable[[Ref], exp.Expression]) -> exp.Expression:
+        left = self._expr(part.expr, name)
+        if part.op in ("null", "not null"):
+            test: exp.Expression = exp.Is(this=left, expression=exp.Null())
+            return test if part.op == "null" else exp.not_(test)
+        if part.op in ("like", "not like", "starts", "ends"):
+            text = str(part.value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            pattern = exp.Literal.string({"starts": f"{text}%", "ends": f"%{text}"}.get(part.op, f"%{text}%"))
+            kind = exp.ILike if self.dialect == "postgres" else exp.Like
+            test = kind(this=left, expression=pattern)
+            return exp.not_(test) if part.op == "not like" else test
+        right = self._operand(part.value, name)
+        if part.fold and isinstance(part.value, str):
+            left, right = exp.Lower(this=left), exp.Literal.string(part.value.lower())
+        kinds = {"=": exp.EQ, "<>": exp.NEQ, ">": exp.GT, ">=": exp.GTE, "<": exp.LT, "<=": exp.LTE}
+        return kinds[part.op](this=left, expression=right)
+
+    def _operand(self, value: object, name: Callable[[Ref], exp.Expression]) -> exp.Expression:
+        match value:
+            case Form():
+                return exp.Subquery(this=self._select(value))
+            case Expr():
+                return self._expr(value, name)
+            case bool():
+                return exp.Boolean(this=value)
+            case int() | float():
+                return exp.Literal.number(value) if value >= 0 else exp.Neg(this=exp.Literal.number(-value))
+            case date():
+                return exp.Literal.string(value.isoformat())
+            case _:
+                return exp.Literal.string(str(value))
+
+
+_RESERVED = frozenset("user order group select table from where end start limit offset position class rank year date check column default primary references all any both case desc asc authorization freeze analyse analyze using when window union grant left right full inner outer natural array current_date for in into is not null on only or then to unique with".split())  # fmt: skip
+
+
+def label_of(expr: Expr) -> str:
+    """The heading of a result column."""
+    if expr.share is not None:
+        return "share"
+    if expr.ref is None:
+        return f"{expr.table.split('.')[-1]}_count" if expr.table else "count"
+    if expr.bucket and not expr.agg:
+        return expr.bucket
+    if expr.agg == "count":
+        return f"{expr.ref.column}_count".lower()
+    return f"{expr.agg}_{expr.ref.column}".lower() if expr.agg else expr.ref.column

@@ -1,0 +1,363 @@
+"""Conditions of a form: tests on columns, counts of related rows, what must not exist, values joined by and/or."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Operator, Ref, Sort
+from assistant.offline.mentions import Link
+from assistant.offline.periods import Period
+from assistant.offline.sketch import Lack, Operand, Pick, Subquery, Test
+
+if TYPE_CHECKING:
+    from assistant.offline.assemble import Assembler, Choice
+
+TURNED: dict[str, str] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+class Conditions:
+    """Builds the conditions for one assembler."""
+
+    def __init__(self, assembler: Assembler) -> None:
+        self.a = assembler
+
+    def split(self, choice: Choice) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
+        """WHERE and HAVING of the question."""
+        where: list[Condition] = []
+        having: list[Condition] = []
+        for test in self.a.sketch.tests:
+            made = self.test(test, choice)
+            if made is None:
+                continue
+            into = having if test.pick.agg else where
+            if test.either and into:
+                before = into.pop()
+                parts = before.parts if isinstance(before, Any) else (before,)
+                into.append(Any((*parts, made)))
+            else:
+                into.append(made)
+        where = self._apart(where)
+        for lack in self.a.sketch.lacks:
+            made = self.lack(lack, choice)
+            if made is not None:
+                where.append(made)
+        return tuple(where), tuple(having)
+
+    # --- one test -------------------------------------------------------------------------------------------
+
+    def test(self, test: Test, choice: Choice) -> Condition | None:
+        """One test, resolved; None when nothing can hold it."""
+        if test.pick.agg:
+            return self._aggregated(test, choice)
+        link = self.a.assignment.link(test.pick.var)
+        if link is None or not link.column:
+            if link is not None and test.values:
+                return self._named(link.table, test)
+            return None
+        expr = Expr(link.table, link.ref)
+        if test.op in ("true", "null", "not null"):
+            return self._truth(expr, test.op)
+        parts = [self._single(expr, test, value, link) for value in test.values]
+        made = [part for part in parts if part is not None]
+        if not made:
+            return None
+        if len(made) == 1:
+            return made[0]
+        return All(tuple(made)) if test.joined == "and" else Any(tuple(made))
+
+    def _named(self, table: str, test: Test) -> Condition | None:
+        shown = self.a.lexicon.tables[table].display
+        if len(shown) != 1:
+            return None
+        ref = Ref(table, shown[0])
+        parts = tuple(
+            Compare(Expr(table, ref), self._op(test.op), self._stored(ref, str(v)) or str(v), fold=True)
+            for v in test.values
+            if isinstance(v, str)
+        )
+        return parts[0] if len(parts) == 1 else Any(parts) if parts else None
+
+    def _truth(self, expr: Expr, op: str) -> Condition:
+        assert expr.ref is not None
+        entry = self.a.lexicon.column(expr.ref)
+        if op != "true":
+            return Compare(expr, "null" if op == "null" else "not null")
+        if entry.column.family == "bool":
+            return Compare(expr, "=", True)
+        for yes in ("y", "yes", "t", "true", "1"):
+            if yes in entry.values:
+                stored = entry.values[yes]
+                return Compare(expr, "=", int(stored) if entry.number else stored)
+        return Compare(expr, "=", 1 if entry.number else "Y")
+
+    def _aggregated(self, test: Test, choice: Choice) -> Condition | None:
+        exprs = self.a.exprs(test.pick, replace(choice, count="rows"))
+        if test.pick.var is None and test.pick.agg == "count":
+            others = [t for t in self.a._tables() if t != self.a.main]
+            exprs = (self.a.counted(others[0] if others else self.a.main, choice),)
+        if not exprs or not test.values:
+            return None
+        value = test.values[0]
+        if isinstance(value, Subquery):
+            return None
+        return Compare(exprs[0], self._op(test.op), self._scalar(value))
+
+    def _op(self, op: str) -> Operator:
+        return op  # type: ignore[return-value]
+
+    def _scalar(self, value: Operand | Link) -> str | int | float | date:
+        if isinstance(value, Period):
+            return value.start
+        return value if isinstance(value, str | int | float | date) else str(value)
+
+    def _single(self, expr: Expr, test: Test, value: Operand | Subquery | Link, link: Link) -> Condition | None:
+        assert expr.ref is not None
+        entry = self.a.lexicon.column(expr.ref)
+        op = test.op
+        kind = test.pick.var.hint if test.pick.var else ""
+        if isinstance(value, Subquery):
+            query = self.subquery(value, expr)
+            return Compare(expr, self._op(op), query) if query else None
+        if kind == "age" and not entry.lemmas & {"age"} and op in TURNED:
+            op = TURNED[op]
+        if isinstance(value, Period):
+            return self._period(expr, op, value)
+        if entry.temporal and isinstance(value, int) and 1000 <= value <= 2999:
+            return self._period(expr, op, Period(date(value, 1, 1), date(value + 1, 1, 1), str(value)))
+        if isinstance(value, str):
+            return self._text(expr, op, value, link)
+        if entry.column.family == "text" and isinstance(value, int | float):
+            stored = self._stored(expr.ref, str(value))
+            return Compare(expr, self._op(op), stored or str(value))
+        return Compare(expr, self._op(op), self._scalar(value))
+
+    def _text(self, expr: Expr, op: str, value: str, link: Link) -> Condition:
+        assert expr.ref is not None
+        entry = self.a.lexicon.column(expr.ref)
+        if op in ("like", "starts", "ends"):
+            return Compare(expr, self._op(op), value)
+        stored = (
+            link.value
+            if link.value and value.lower() in (link.value.lower(), (self.a.sketch and value).lower()) and len(value)
+            else ""
+        )
+        known = self._stored(expr.ref, value) or stored
+        if entry.number:
+            bare = (known or value).replace(",", "").lstrip("$")
+            try:
+                number = float(bare)
+            except ValueError:
+                return Compare(expr, self._op(op), known or value, fold=True)
+            return Compare(expr, self._op(op), int(number) if number.is_integer() else number)
+        return Compare(expr, self._op(op), known or value, fold=not known and entry.column.family == "text")
+
+    def _stored(self, ref: Ref, value: str) -> str:
+        """The spelling in which a column holds a text; empty when that is not known."""
+        for test in self.a.sketch.tests + [t for lack in self.a.sketch.lacks for t in lack.tests]:
+            for link in test.options:
+                if link.ref == ref and link.value and _alike(link.value, value):
+                    return link.value
+        return self.a.lexicon.column(ref).values.get(_plain(value), "")
+
+    def _period(self, expr: Expr, op: str, period: Period) -> Condition:
+        assert expr.ref is not None
+        entry = self.a.lexicon.column(expr.ref)
+        if entry.number:
+            years = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", "<>": "<>"}
+            return Compare(expr, self._op(years.get(op, "=")), period.start.year)
+        if (
+            (period.end - period.start).days == 1
+            and entry.column.family != "datetime"
+            and op in ("=", "<>", ">", "<", ">=", "<=")
+        ):
+            return Compare(expr, self._op(op), period.start)
+        low, high = Compare(expr, ">=", period.start), Compare(expr, "<", period.end)
+        match op:
+            case ">":
+                return Compare(expr, ">=", period.end)
+            case ">=":
+                return low
+            case "<":
+                return Compare(expr, "<", period.start)
+            case "<=":
+                return high
+            case "<>":
+                return Not(All((low, high)))
+        return All((low, high))
+
+    def subquery(self, query: Subquery, left: Expr) -> Form | None:
+        """The one-cell query a comparison compares with."""
+        link = self.a.assignment.link(query.var)
+        ref = link.ref if link and link.column else left.ref
+        if ref is None:
+            return None
+        owner = self.a.assignment.link(query.table)
+        tests = tuple(c for c in (self.test(t, _default()) for t in query.tests) if c is not None)
+        tables = (ref.table,) if not owner or not tests else (ref.table, owner.table)
+        return Form((Expr(ref.table, ref, query.agg),), tables=tables, where=tests)  # type: ignore[arg-type]
+
+    # --- and / or / not -------------------------------------------------------------------------------------
+
+    def _apart(self, where: list[Condition]) -> list[Condition]:
+        """Two values that one row cannot hold at once: each must be held by some related row."""
+        result: list[Condition] = []
+        for condition in where:
+            if isinstance(condition, All) and self._clash(condition.parts):
+                result.extend(self._related(part) for part in condition.parts)
+                continue
+            if isinstance(condition, Compare) and condition.op == "=":
+                twin = next(
+                    (
+                        c
+                        for c in result
+                        if isinstance(c, Compare)
+                        and c.op == "="
+                        and c.expr == condition.expr
+                        and c.value != condition.value
+                    ),
+                    None,
+                )
+                if twin is not None and isinstance(twin, Compare):
+                    result[result.index(twin)] = self._related(twin)
+                    result.append(self._related(condition))
+                    continue
+            result.append(condition)
+        return result
+
+    def _clash(self, parts: tuple[Condition, ...]) -> bool:
+        equals = [p for p in parts if isinstance(p, Compare) and p.op == "="]
+        return len(equals) == len(parts) and len({p.expr for p in equals}) == 1
+
+    def _related(self, condition: Condition) -> Condition:
+        """`main key IN (rows for which the condition holds)`, so that each condition finds its own row."""
+        if not isinstance(condition, Compare):
+            return condition
+        table = condition.expr.table
+        main = self.a.main
+        if table == main:
+            shown = self.a._select(_default())[0]
+            if len(shown) == 1 and shown[0].ref and shown[0].table == main and not shown[0].agg:
+                return Member(shown[0].ref, Form((shown[0],), where=(condition,)))
+            return condition
+        return self._exists(main, (table,), (condition,), negated=False) or condition
+
+    def lack(self, lack: Lack, choice: Choice) -> Condition | None:
+        """What a negation excludes."""
+        tests = [(test, self.test(test, choice)) for test in lack.tests]
+        made = [c for t, c in tests if c is not None and not t.pick.agg]
+        counted = [c for t, c in tests if c is not None and t.pick.agg]
+        link = self.a.assignment.link(lack.table)
+        tables = [link.table] if link else []
+        main = self.a.main
+        for condition in made:
+            tables.extend(t for t in _tables_in(condition) if t not in tables)
+        others = [t for t in tables if t != main]
+        if counted and not made and not others:
+            return None
+        if not others:
+            return self._inverse(made) if made else None
+        if not link and made and self._to_one(main, others):
+            return self._inverse(made)
+        return self._exists(main, tuple(others), tuple(made), negated=True)
+
+    def _to_one(self, main: str, others: list[str]) -> bool:
+        edges = self.a.graph.tree([main, *others])
+        return edges is not None and not (self.a.graph.many(main, edges) & set(others))
+
+    def _inverse(self, made: list[Condition]) -> Condition:
+        opposite: dict[str, Operator] = {
+            "=": "<>",
+            "<>": "=",
+            ">": "<=",
+            "<": ">=",
+            ">=": "<",
+            "<=": ">",
+            "like": "not like",
+            "null": "not null",
+            "not null": "null",
+        }
+        turned: list[Condition] = []
+        for condition in made:
+            if isinstance(condition, Compare) and condition.op in opposite and not isinstance(condition.value, bool):
+                turned.append(replace(condition, op=opposite[condition.op]))
+            else:
+                turned.append(Not(condition))
+        return turned[0] if len(turned) == 1 else All(tuple(turned))
+
+    def _exists(
+        self, main: str, others: tuple[str, ...], tests: tuple[Condition, ...], negated: bool
+    ) -> Condition | None:
+        edges = self.a.graph.tree([main, *others])
+        if not edges:
+            return None
+        first = next((e for e in edges if main in (e.child, e.parent)), None)
+        if first is None:
+            return None
+        keys = self.a.lexicon.tables[main].key
+        if main == first.parent and len(first.parent_columns) == 1:
+            inner = Form(
+                (Expr(first.child, Ref(first.child, first.child_columns[0])),),
+                tables=(first.child, *others),
+                where=tests,
+            )
+            inner = self._no_nulls(inner) if negated else inner
+            return Member(Ref(main, first.parent_columns[0]), inner, negated)
+        if main == first.child and len(first.child_columns) == 1 and not negated:
+            inner = Form(
+                (Expr(first.parent, Ref(first.parent, first.parent_columns[0])),),
+                tables=(first.parent, *others),
+                where=tests,
+            )
+            return Member(Ref(main, first.child_columns[0]), inner, negated)
+        if len(keys) == 1:
+            inner = Form((Expr(main, Ref(main, keys[0])),), tables=(main, *others), where=tests)
+            return Member(Ref(main, keys[0]), inner, negated)
+        if len(first.child_columns) == 1 and main == first.child:
+            inner = Form(
+                (Expr(first.parent, Ref(first.parent, first.parent_columns[0])),),
+                tables=(first.parent, *others),
+                where=tests,
+            )
+            return Member(Ref(main, first.child_columns[0]), inner, negated)
+        return None
+
+    def _no_nulls(self, form: Form) -> Form:
+        ref = form.select[0].ref
+        assert ref is not None
+        entry = self.a.lexicon.column(ref)
+        if not entry.column.nullable or ref.column in self.a.lexicon.tables[ref.table].key:
+            return form
+        return form.change(where=(*form.where, Compare(Expr(ref.table, ref), "not null")))
+
+
+def _alike(stored: str, value: str) -> bool:
+    one, other = _plain(stored), _plain(value)
+    if one == other or one.rstrip("s") == other.rstrip("s"):
+        return True
+    from assistant.offline.grammar import grammar
+    from assistant.offline.tokens import lemma
+
+    return one in grammar().values.get(other, ()) or one == " ".join(lemma(w) for w in other.split())
+
+
+def _plain(text: str) -> str:
+    from assistant.offline.tokens import plain
+
+    return plain(text)
+
+
+def _default() -> Choice:
+    from assistant.offline.assemble import Choice
+
+    return Choice()
+
+
+def _tables_in(condition: Condition) -> list[str]:
+    from assistant.offline.forms import refs_of
+
+    return [ref.table for ref in refs_of(condition)]
+
+
+__all__ = ["Conditions", "Pick", "Sort"]

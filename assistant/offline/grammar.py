@@ -1,0 +1,99 @@
+"""The phrases of a language, loaded from its file and found in a row of tokens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from tomllib import loads
+from typing import Any
+
+from assistant.offline.tokens import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """What a phrase does: a kind (`compare`, `aggregate` ...), which one of it, and the column kind it implies."""
+
+    kind: str
+    value: str = ""
+    hint: str = ""
+    weak: bool = False
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """One language's phrases and word lists."""
+
+    phrases: Mapping[tuple[str, ...], tuple[Op, ...]]
+    longest: int
+    fill: frozenset[str]
+    numbers: Mapping[str, int]
+    kinds: Mapping[str, tuple[frozenset[str], frozenset[str]]]
+    values: Mapping[str, tuple[str, ...]]
+    period: Mapping[str, Any]
+    measures: Mapping[str, tuple[str, ...]]
+    measure_columns: Mapping[str, tuple[str, ...]]
+    follow_up: Mapping[str, tuple[str, ...]]
+    openings: frozenset[str]
+    """Words that open a question only at the start of a sentence, and name a column elsewhere."""
+
+
+_AT_START = "name state report print present list describe count identify provide select sort order find show number"
+
+
+@lru_cache(maxsize=4)
+def grammar(language: str = "english") -> Grammar:
+    """Load a language's file, once in a process."""
+    raw = loads(files("assistant.offline").joinpath(f"{language}.toml").read_text(encoding="utf-8"))
+    phrases: dict[tuple[str, ...], list[Op]] = {}
+
+    def add(words: Sequence[str], op: Op) -> None:
+        for phrase in words:
+            found = phrases.setdefault(tuple(phrase.split()), [])
+            if op not in found:
+                found.append(op)
+
+    for name in ("ask", "aggregate", "compare", "superlative", "frequent", "order", "group", "logic", "null"):
+        for value, words in raw[name].items():
+            add(words, Op(name, value))
+    for name in ("distinct", "everything", "negate", "unit"):
+        add(raw[name]["words"], Op(name))
+    for phrase, op in raw["comparative"].items():
+        add([phrase], Op("compare", op["op"], op["kind"]))
+    for phrase, op in raw["superlative_kind"].items():
+        add([phrase, f"the {phrase}"], Op("superlative", op["way"], op["kind"], op.get("weak", False)))
+    for name, words in raw["measure"].items():
+        add(words, Op("measure", name))
+    return Grammar(
+        phrases={phrase: tuple(ops) for phrase, ops in phrases.items()},
+        longest=max(map(len, phrases)),
+        fill=frozenset(raw["fill"]["words"]),
+        numbers=raw["number"],
+        kinds={name: (frozenset(kind["up"]), frozenset(kind["down"])) for name, kind in raw["kind"].items()},
+        values={word: tuple(same) for word, same in raw["values"].items()},
+        period=raw["period"],
+        measures={name: tuple(words) for name, words in raw["measure"].items()},
+        measure_columns={name: tuple(words) for name, words in raw["measure_columns"].items()},
+        follow_up={name: tuple(words) for name, words in raw["follow_up"].items()},
+        openings=frozenset(_AT_START.split()),
+    )
+
+
+def phrases_at(tokens: Sequence[Token], start: int) -> list[tuple[int, Op]]:
+    """All phrases that begin at a token, as (end, op), longest first."""
+    lists = grammar()
+    found: list[tuple[int, Op]] = []
+    for length in range(min(lists.longest, len(tokens) - start), 0, -1):
+        words = tuple(token.lower for token in tokens[start : start + length])
+        if any(token.kind in ("quoted", "number", "date") for token in tokens[start : start + length]):
+            continue
+        if length == 1 and words[0] in lists.openings and not _opens(tokens, start):
+            continue
+        found.extend((start + length, op) for op in lists.phrases.get(words, ()))
+    return found
+
+
+def _opens(tokens: Sequence[Token], start: int) -> bool:
+    if start == 0 or tokens[start - 1].kind == "sign":
+        return True
+    return tokens[start - 1].lower in ("please", "and", "then", "you", "to", "me", "us")

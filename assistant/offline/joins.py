@@ -1,0 +1,178 @@
+"""Paths over foreign keys, declared or inferred, that tie the tables of a query together."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from assistant.offline.lexicon import Lexicon
+
+INFERRED = 1.4
+"""Cost of an inferred key; a declared one costs 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A way to join two tables: the many side first."""
+
+    child: str
+    child_columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    declared: bool = True
+
+    def other(self, table: str) -> str:
+        """The table at the far end."""
+        return self.parent if table == self.child else self.child
+
+    @property
+    def cost(self) -> float:
+        """What a step over this edge costs."""
+        return 1.0 if self.declared else INFERRED
+
+
+class Graph:
+    """Tables as nodes, keys as edges."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self.edges: dict[str, list[Edge]] = defaultdict(list)
+        for edge in (*self._declared(), *self._inferred()):
+            self.edges[edge.child].append(edge)
+            if edge.parent != edge.child:
+                self.edges[edge.parent].append(edge)
+
+    def _declared(self) -> list[Edge]:
+        found: dict[tuple[str, tuple[str, ...], str], Edge] = {}
+        for name, entry in self.lexicon.tables.items():
+            for key in entry.trained.shape.foreign_keys:
+                target = f"{key.target_schema}.{key.target_table}"
+                if target in self.lexicon.tables:
+                    found[name, key.columns, target] = Edge(name, key.columns, target, key.target_columns)
+        return list(found.values())
+
+    def _inferred(self) -> list[Edge]:
+        """`x_id` -> the single-column key of that name, and `customer_id` -> `customer.id`."""
+        tied = {(edge.child, edge.child_columns) for edge in self._declared()}
+        keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for name, entry in self.lexicon.tables.items():
+            if len(entry.key) == 1:
+                column = entry.key[0].lower()
+                bare = entry.trained.shape.name.lower()
+                spellings = {column} if column not in ("id", "code", "name") else set()
+                if column in ("id", "code"):
+                    spellings |= {
+                        f"{form}{gap}{column}"
+                        for form in (bare, bare.removesuffix("s"), bare.removesuffix("es"))
+                        for gap in ("_", "")
+                    }
+                for spelling in spellings:
+                    keys[spelling].append((name, entry.key[0]))
+        edges = []
+        for name, entry in self.lexicon.tables.items():
+            for column in entry.columns.values():
+                for target, key in keys.get(column.column.name.lower(), ()):
+                    other = self.lexicon.tables[target].columns[key]
+                    if (
+                        target == name
+                        or (name, (column.column.name,)) in tied
+                        or other.column.family != column.column.family
+                    ):
+                        continue
+                    if entry.key == (column.column.name,) and name > target:
+                        continue
+                    if self._tied_through(name, column.column.name, target):
+                        continue
+                    edges.append(Edge(name, (column.column.name,), target, (key,), declared=False))
+        return edges
+
+    def _tied_through(self, child: str, column: str, target: str) -> bool:
+        return any(
+            column in key.columns and f"{key.target_schema}.{key.target_table}" == target
+            for key in self.lexicon.tables[child].trained.shape.foreign_keys
+        )
+
+    @cached_property
+    def _distances(self) -> dict[str, dict[str, float]]:
+        return {}
+
+    def distance(self, one: str, other: str) -> float:
+        """Cost of the shortest path; 9 when there is none."""
+        if one not in self._distances:
+            costs = {one: 0.0}
+            queue = [(0.0, one)]
+            while queue:
+                cost, table = heapq.heappop(queue)
+                if cost > costs[table]:
+                    continue
+                for edge in self.edges[table]:
+                    far = edge.other(table)
+                    if cost + edge.cost < costs.get(far, 99.0):
+                        costs[far] = cost + edge.cost
+                        heapq.heappush(queue, (costs[far], far))
+            self._distances[one] = costs
+        return self._distances[one].get(other, 9.0)
+
+    def tree(self, tables: Sequence[str], via: Iterable[tuple[str, str]] = ()) -> tuple[Edge, ...] | None:
+        """Edges that connect the tables, in an order in which each joins one new table; None when they do not meet."""
+        wanted = set(via)
+        joined = [tables[0]]
+        edges: list[Edge] = []
+        left = [table for table in tables[1:] if table not in joined]
+        while left:
+            path = self._nearest(joined, left, wanted)
+            if path is None:
+                return None
+            for edge in path:
+                new = edge.parent if edge.child in joined else edge.child
+                if new not in joined:
+                    joined.append(new)
+                    edges.append(edge)
+            left = [table for table in left if table not in joined]
+        return tuple(edges)
+
+    def _nearest(self, joined: Sequence[str], left: Sequence[str], via: set[tuple[str, str]]) -> list[Edge] | None:
+        queue: list[tuple[float, int, str, list[Edge]]] = [(0.0, i, table, []) for i, table in enumerate(joined)]
+        seen: set[str] = set()
+        count = len(queue)
+        while queue:
+            cost, _, table, path = heapq.heappop(queue)
+            if table in seen:
+                continue
+            seen.add(table)
+            if table in left:
+                return path
+            for position, edge in enumerate(self.edges[table]):
+                far = edge.other(table)
+                if far in seen or far == table:
+                    continue
+                count += 1
+                named = any((edge.child, column) in via for column in edge.child_columns)
+                heapq.heappush(queue, (cost + edge.cost - 0.3 * named + 0.001 * position, count, far, [*path, edge]))
+        return None
+
+    def fans_out(self, start: str, edges: Sequence[Edge]) -> bool:
+        """True when rows of `start` may appear more than once in the join."""
+        return any(far in self.many(start, edges) for far in {edge.child for edge in edges})
+
+    def many(self, start: str, edges: Sequence[Edge]) -> set[str]:
+        """Tables of the join that may hold several rows for one row of `start`."""
+        found: set[str] = set()
+        seen = {start}
+        rest = list(edges)
+        while rest:
+            step = next((e for e in rest if e.child in seen or e.parent in seen), None)
+            if step is None:
+                break
+            rest.remove(step)
+            near, far = (step.child, step.parent) if step.child in seen else (step.parent, step.child)
+            to_many = far == step.child and not self._unique(far, step.child_columns)
+            if to_many or near in found:
+                found.add(far)
+            seen.add(far)
+        return found
+
+    def _unique(self, table: str, columns: tuple[str, ...]) -> bool:
+        shape = self.lexicon.tables[table].trained.shape
+        return set(shape.primary_key) == set(columns) or any(set(u) == set(columns) for u in shape.unique_constraints)

@@ -1,0 +1,244 @@
+"""The words of one database: what its tables, columns and known values are called."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from assistant.offline.forms import Ref
+from assistant.offline.tokens import plain, stem
+from tools.connectors.base import Column
+from tools.schemas.catalog import TrainedTable
+from tools.schemas.vocabulary import lemma, split_name
+
+LIGHT = {"id": 0.45, "code": 0.35, "name": 0.5, "number": 0.45, "detail": 0.4, "description": 0.4, "type": 0.45, "date": 0.4,
+         "value": 0.4, "datetime": 0.3, "time": 0.45, "of": 0.0, "the": 0.0, "at": 0.15, "in": 0.1, "to": 0.1, "from": 0.2,
+         "for": 0.1, "by": 0.15, "on": 0.1, "is": 0.1, "text": 0.3, "key": 0.4, "other": 0.3, "number of": 0.4, "yn": 0.0, "y": 0.0,
+         "n": 0.0, "flag": 0.2, "reference": 0.1, "tbl": 0.0, "table": 0.0, "datum": 0.2, "data": 0.2, "has": 0.2, "and": 0.0, "or": 0.0,
+         "per": 0.1, "have": 0.1, "view": 0.3, "be": 0.1}  # fmt: skip
+"""Words that many names end with: a name is understood without them."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a name, with its weight in it."""
+
+    lemma: str
+    weight: float
+
+
+@dataclass
+class ColumnEntry:
+    """A column and what is known of it for linking."""
+
+    table: str
+    column: Column
+    words: tuple[Word, ...]
+    squeezed: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Plain form -> stored form of the known values."""
+    is_key: bool = False
+    """Part of the primary key, or a foreign key."""
+    target: str = ""
+    """Table a foreign key points to."""
+
+    @property
+    def ref(self) -> Ref:
+        """The column as the form names it."""
+        return Ref(self.table, self.column.name)
+
+    @cached_property
+    def lemmas(self) -> frozenset[str]:
+        """Base forms of all words of the name."""
+        return frozenset(word.lemma for word in self.words)
+
+    @property
+    def number(self) -> bool:
+        """True when it holds numbers."""
+        return self.column.family == "number"
+
+    @property
+    def temporal(self) -> bool:
+        """True when it holds dates or times, by its type or, stored as text, by its name."""
+        return self.column.family in ("date", "datetime") or (
+            self.column.family == "text" and bool(self.lemmas & {"date", "birthdate", "datetime"})
+        )
+
+    @cached_property
+    def identifier(self) -> bool:
+        """True for keys and codes, whose sum or average would mean nothing."""
+        return self.is_key or bool(
+            self.lemmas & {"id", "code", "phone", "zip", "postal", "ssn", "postcode", "zipcode", "extension"}
+        )
+
+    @cached_property
+    def flag(self) -> bool:
+        """True for yes/no columns."""
+        known = {value.lower() for value in self.values}
+        pairs = ({"y", "n"}, {"yes", "no"}, {"t", "f"}, {"true", "false"}, {"0", "1"})
+        named = self.column.name.lower().endswith(("_yn", "_flag")) or self.column.name.lower().startswith(
+            ("is_", "has_")
+        )
+        return self.column.family == "bool" or (
+            bool(known) and any(known <= pair for pair in pairs) and (named or not self.number or len(known) == 2)
+        )
+
+
+@dataclass
+class TableEntry:
+    """A table and what is known of it for linking."""
+
+    name: str
+    """Qualified name."""
+    trained: TrainedTable
+    words: tuple[Word, ...]
+    squeezed: str
+    columns: dict[str, ColumnEntry]
+    bridge: bool = False
+    """True when it only ties other tables together."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Primary-key columns; a likely one when none is declared."""
+        if self.trained.shape.primary_key:
+            return self.trained.shape.primary_key
+        for name, entry in self.columns.items():
+            if "id" in entry.lemmas and not entry.target:
+                return (name,)
+        return ()
+
+    @cached_property
+    def display(self) -> tuple[str, ...]:
+        """Columns that tell a person which row it is: a name, a title, first and last name; the key at worst."""
+        texts = [entry for entry in self.columns.values() if entry.column.family == "text"]
+        own = [entry for entry in texts if not entry.target]
+        first = [e for e in own if {"first", "given", "fore", "forename", "personal"} & e.lemmas and "name" in e.lemmas]
+        last = [e for e in own if ({"last", "family"} & e.lemmas and "name" in e.lemmas) or "surname" in e.lemmas]
+        for entry in own:
+            if (
+                entry.lemmas & {"name", "title"}
+                and len([w for w in entry.words if w.weight >= 0.4]) <= 1
+                and entry.column.name not in self.key
+            ):
+                return (entry.column.name,)
+        if first and last:
+            return (first[0].column.name, last[0].column.name)
+        for wanted in ({"name"}, {"title"}, {"label"}, {"nickname"}, {"description"}, {"detail"}):
+            for entry in own:
+                if entry.lemmas & wanted and not entry.lemmas & {"login", "user", "middle", "file", "vice", "password"}:
+                    return (entry.column.name,)
+        table_words = {word.lemma for word in self.words}
+        for entry in own:
+            if entry.lemmas <= table_words:
+                return (entry.column.name,)
+        return self.key or tuple(list(self.columns)[:1])
+
+
+class Lexicon:
+    """All tables of one question's world, with an index from words to names."""
+
+    def __init__(self, tables: Sequence[TrainedTable]) -> None:
+        self.trained = tuple(tables)
+        self.tables: dict[str, TableEntry] = {t.shape.qualified_name: _table(t) for t in tables}
+        self.columns: tuple[ColumnEntry, ...] = tuple(c for t in self.tables.values() for c in t.columns.values())
+        self.by_word: dict[str, list[TableEntry | ColumnEntry]] = defaultdict(list)
+        self.by_stem: dict[str, list[TableEntry | ColumnEntry]] = defaultdict(list)
+        self.by_squeezed: dict[str, list[TableEntry | ColumnEntry]] = defaultdict(list)
+        self.by_value: dict[str, list[tuple[ColumnEntry, str]]] = defaultdict(list)
+        self.longest_value = 1
+        for entry in (*self.tables.values(), *self.columns):
+            self._index(entry)
+        _mark_bridges(self.tables)
+
+    def _index(self, entry: TableEntry | ColumnEntry) -> None:
+        for word in {word.lemma for word in entry.words if word.weight > 0}:
+            self.by_word[word].append(entry)
+            self.by_stem[stem(word)].append(entry)
+        self.by_squeezed[entry.squeezed].append(entry)
+        if isinstance(entry, ColumnEntry) and entry.column.family in ("text", "other"):
+            for value, stored in entry.values.items():
+                if value and not (value.isdigit() and entry.number):
+                    self.by_value[value].append((entry, stored))
+                    self.longest_value = max(self.longest_value, min(8, value.count(" ") + 1))
+
+    def column(self, ref: Ref) -> ColumnEntry:
+        """The entry of a column."""
+        return self.tables[ref.table].columns[ref.column]
+
+    def text_columns(self) -> Iterable[ColumnEntry]:
+        """Columns whose values may be named in a question and are not all known."""
+        for entry in self.columns:
+            table = self.tables[entry.table].trained
+            if entry.column.family == "text" and entry.column.name not in table.values and not entry.target:
+                if not {"password", "token", "secret", "hash"} & entry.lemmas:
+                    yield entry
+
+
+def _table(trained: TrainedTable) -> TableEntry:
+    shape = trained.shape
+    lemmas = tuple(lemma(word) for word in split_name(shape.name))
+    words = _weigh(lemmas, ())
+    targets = {
+        key.columns[0]: f"{key.target_schema}.{key.target_table}" for key in shape.foreign_keys if len(key.columns) == 1
+    }
+    keys = set(shape.primary_key) | {name for key in shape.foreign_keys for name in key.columns}
+    columns = {}
+    prefix = _prefix([column.name for column in shape.columns])
+    for column in shape.columns:
+        values = trained.values.get(column.name, ())
+        columns[column.name] = ColumnEntry(
+            table=shape.qualified_name,
+            column=column,
+            words=_weigh(_column_lemmas(column.name, shape.name, prefix), lemmas),
+            squeezed=_squeeze(column.name),
+            values={plain(value): value for value in (*column.enum_values, *values)},
+            is_key=column.name in keys,
+            target=targets.get(column.name, ""),
+        )
+    return TableEntry(shape.qualified_name, trained, words, _squeeze(shape.name), columns)
+
+
+def _squeeze(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _prefix(names: list[str]) -> str:
+    """A prefix that nearly all columns of a table bear (`stu_`), which says nothing about one of them."""
+    heads = [name.split("_")[0] for name in names if "_" in name]
+    for head in set(heads):
+        if heads.count(head) >= max(3, 0.6 * len(names)):
+            return head
+    return ""
+
+
+def _column_lemmas(name: str, table: str, prefix: str) -> tuple[str, ...]:
+    words = [lemma(word) for word in split_name(name)]
+    if len(words) == 1 and len(name) > 3:  # gname, btype: the table's first letter before a word
+        tail = name[1:].lower()
+        if tail in ("name", "type", "date", "code", "title", "rank", "year", "number", "id"):
+            words = [tail]
+    if len(words) == 1 and len(name) <= 3 and name.lower().endswith("id") and name.lower() != "id":
+        words = ["id"]  # aid, eid, rid
+    if len(words) == 2 and len(words[0]) == 1 and table.lower().startswith(words[0]):
+        words = words[1:]
+    return tuple(words)
+
+
+def _weigh(lemmas: Sequence[str], table: Sequence[str]) -> tuple[Word, ...]:
+    own = [word for word in lemmas if word not in table and LIGHT.get(word, 1.0) >= 0.3]
+    words = []
+    for word in lemmas:
+        weight = LIGHT.get(word, 1.0)
+        if word in table and own:
+            weight = min(weight, 0.12)
+        elif len(own) <= 1 and word in own:
+            weight = 1.0
+        words.append(Word(word, weight))
+    return tuple(words)
+
+
+def _mark_bridges(tables: Mapping[str, TableEntry]) -> None:
+    for table in tables.values():
+        tied = {name for key in table.trained.shape.foreign_keys for name in key.columns}
+        free = [name for name in table.columns if name not in tied and name not in table.key]
+        table.bridge = len(table.trained.shape.foreign_keys) >= 2 and not free

@@ -1,0 +1,250 @@
+"""Decides together which table and column every word means: a beam over the variables of a sketch."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from assistant.offline.grammar import grammar
+from assistant.offline.joins import Graph
+from assistant.offline.lexicon import ColumnEntry, Lexicon
+from assistant.offline.mentions import Link
+from assistant.offline.sketch import Pick, Sketch, Subquery, Test, Var
+
+WIDTH = 10
+PLACES = {
+    "city": 0.8,
+    "location": 0.8,
+    "address": 0.75,
+    "place": 0.75,
+    "country": 0.7,
+    "state": 0.65,
+    "building": 0.65,
+    "street": 0.6,
+    "venue": 0.75,
+    "origin": 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What each variable stands for, by the variable's identity."""
+
+    links: Mapping[int, Link]
+    score: float
+    tables: tuple[str, ...]
+    worst: float = 1.0
+    """The weakest link."""
+    close: int = field(default=0)
+    """Variables that had another option nearly as good."""
+
+    def link(self, var: Var | None) -> Link | None:
+        """The link of a variable."""
+        return self.links.get(id(var)) if var is not None else None
+
+
+def variables(sketch: Sketch) -> list[Var]:
+    """All variables: tables first, then columns, in the order of the question."""
+    found: dict[int, Var] = {}
+
+    def add(var: Var | None) -> None:
+        if var is not None and id(var) not in found:
+            add(var.near)
+            found[id(var)] = var
+
+    def add_pick(pick: Pick) -> None:
+        add(pick.var)
+        add(pick.of)
+
+    def add_test(test: Test) -> None:
+        add_pick(test.pick)
+        for value in test.values:
+            if isinstance(value, Subquery):
+                add(value.var)
+                add(value.table)
+                for inner in value.tests:
+                    add_test(inner)
+
+    add(sketch.subject)
+    for var in sketch.tables:
+        add(var)
+    for pick in (*sketch.picks, *sketch.groups, *(s.pick for s in sketch.supers), *(o.pick for o in sketch.orders)):
+        add_pick(pick)
+    for test in sketch.tests:
+        add_test(test)
+    for lack in sketch.lacks:
+        add(lack.table)
+        for test in lack.tests:
+            add_test(test)
+    every = list(found.values())
+    return [v for v in every if v.kind == "table"] + [v for v in every if v.kind != "table"]
+
+
+def resolve(sketch: Sketch, lexicon: Lexicon, graph: Graph) -> list[Assignment]:
+    """The best joint choices, best first."""
+    values = _values(sketch)
+    ops = _numeric(sketch)
+    states: list[Assignment] = [Assignment({}, 0.0, ())]
+    every = variables(sketch)
+    every.sort(key=lambda var: (var.kind != "table", bool(var.hint)))
+    for var in every:
+        grown = [
+            new
+            for state in states
+            for new in _grow(var, state, lexicon, graph, values.get(id(var)), ops.get(id(var), ""))
+        ]
+        if not grown:
+            continue
+        grown.sort(key=lambda state: -state.score)
+        states = grown[:WIDTH]
+    return [_finish(state, graph) for state in states] and sorted(
+        (_finish(s, graph) for s in states), key=lambda s: -s.score
+    )
+
+
+def _finish(state: Assignment, graph: Graph) -> Assignment:
+    if len(state.tables) < 2:
+        return state
+    edges = graph.tree(state.tables)
+    cost = 4.0 if edges is None else 0.25 * (len(edges) + 1 - len(state.tables))
+    return Assignment(state.links, state.score - cost, state.tables, state.worst, state.close)
+
+
+def _values(sketch: Sketch) -> dict[int, list[Link]]:
+    found: dict[int, list[Link]] = {}
+    for test in _every_test(sketch):
+        if test.options and test.pick.var:
+            found[id(test.pick.var)] = test.options
+    return found
+
+
+def _every_test(sketch: Sketch) -> Iterable[Test]:
+    for test in (*sketch.tests, *(t for lack in sketch.lacks for t in lack.tests)):
+        yield test
+        for value in test.values:
+            if isinstance(value, Subquery):
+                yield from value.tests
+
+
+def _numeric(sketch: Sketch) -> dict[int, str]:
+    """Variables that must hold numbers or dates, because they are compared or summed."""
+    found: dict[int, str] = {}
+    for test in _every_test(sketch):
+        if test.pick.var and test.op in ("<", ">", "<=", ">=") and test.pick.agg != "count":
+            found[id(test.pick.var)] = "ordered"
+        elif test.pick.var and test.op in ("like", "starts", "ends"):
+            found[id(test.pick.var)] = "text"
+    for pick in (*sketch.picks, *(s.pick for s in sketch.supers), *(o.pick for o in sketch.orders)):
+        if pick.var and pick.agg in ("sum", "avg"):
+            found[id(pick.var)] = "summed"
+    return found
+
+
+def _grow(
+    var: Var, state: Assignment, lexicon: Lexicon, graph: Graph, values: list[Link] | None, need: str
+) -> list[Assignment]:
+    options = _options(var, lexicon, state, values)
+    scored = sorted(
+        ((_score(var, link, state, lexicon, graph, need), link) for link in options), key=lambda pair: -pair[0]
+    )[:6]
+    grown = []
+    for gain, link in scored:
+        tables = state.tables if link.table in state.tables else (*state.tables, link.table)
+        near = sum(1 for other, _ in scored if gain - 0.25 <= other <= gain) - 1
+        grown.append(
+            Assignment(
+                {**state.links, id(var): link},
+                state.score + gain,
+                tables,
+                min(state.worst, link.score),
+                state.close + near,
+            )
+        )
+    return grown
+
+
+def _options(var: Var, lexicon: Lexicon, state: Assignment, values: list[Link] | None) -> list[Link]:
+    if var.kind == "table":
+        return var.links
+    if var.links and values is not None and values is not var.links:
+        held = {link.ref: link for link in values}
+        both = [
+            Link(link.table, link.column, held[link.ref].value, link.score + 0.3)
+            for link in var.links
+            if link.ref in held
+        ]
+        return (
+            both
+            + [Link(link.table, link.column, "", link.score - 0.3) for link in var.links if link.ref not in held]
+            + [
+                Link(link.table, link.column, link.value, link.score - 0.35)
+                for link in values
+                if link.ref not in {v.ref for v in var.links}
+            ]
+        )
+    if var.links:
+        return var.links
+    return implied(var.hint, lexicon, state.tables, var)
+
+
+def implied(hint: str, lexicon: Lexicon, tables: Iterable[str], var: Var) -> list[Link]:
+    """Columns that a kind of thing (`age`, `time`, `place`) may mean."""
+    found: list[Link] = []
+    near = set(tables)
+    for entry in lexicon.columns:
+        score = _kind_score(hint, entry, lexicon)
+        if score > 0 and (entry.table in near or not near or score >= 0.5):
+            found.append(Link(entry.table, entry.column.name, score=score - (0 if entry.table in near else 0.15)))
+    found.sort(key=lambda link: -link.score)
+    return found[:12]
+
+
+def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:
+    if hint == "place":
+        return max((PLACES.get(word, 0.0) for word in entry.lemmas), default=0.0)
+    if hint == "text":
+        if entry.column.name in lexicon.tables[entry.table].display:
+            return 0.6
+        return 0.3 if entry.column.family == "text" else 0.0
+    up, down = grammar().kinds.get(hint, (frozenset(), frozenset()))
+    typed = entry.temporal or (entry.number and not entry.identifier)
+    if hint in ("time", "recent"):
+        if entry.column.family in ("date", "datetime") or (entry.temporal and entry.column.family == "text"):
+            return 0.75
+        if entry.number and not entry.is_key and entry.lemmas & {"year", "founded", "built"}:
+            return 0.7
+        return 0.5 if hint == "recent" and entry.lemmas & down and typed else 0.0
+    if not typed and not (entry.lemmas & {"length", "duration", "size"} and hint in ("length", "size")):
+        return 0.0
+    if entry.lemmas & up:
+        return 0.8
+    if entry.lemmas & down:
+        return 0.7 if entry.lemmas & {"birth", "born"} else 0.5
+    return 0.0
+
+
+def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph, need: str) -> float:
+    gain = 2.0 * link.score
+    owner = state.link(var.near)
+    if owner is not None:
+        if owner.table == link.table:
+            gain += 1.0 if var.tight else 0.4
+        elif var.tight:
+            gain -= 0.3 * min(4.0, graph.distance(owner.table, link.table))
+    if state.tables:
+        if link.table in state.tables:
+            gain += 0.5
+        else:
+            gain -= 0.35 * min(min(graph.distance(table, link.table) for table in state.tables), 6.0)
+    if var.kind == "table":
+        return gain + (0.05 if not lexicon.tables[link.table].bridge else -0.1)
+    entry = lexicon.column(link.ref)
+    if need == "summed" and (not entry.number or entry.identifier):
+        gain -= 1.2
+    if need == "ordered" and not (entry.number or entry.temporal):
+        gain -= 0.8
+    if need == "ordered" and entry.identifier:
+        gain -= 0.5
+    if need == "text" and entry.column.family != "text":
+        gain -= 0.8
+    if entry.target and "id" not in var.text.lower() and need:
+        gain -= 0.2
+    return gain

@@ -1,0 +1,115 @@
+"""What a question says before it is known which table owns each word: picks, tests, groups and orders over variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from assistant.offline.mentions import Link
+from assistant.offline.periods import Period
+
+Operand = str | int | float | date | Period
+
+
+@dataclass
+class Var:
+    """A word that names a table or a column, with what it may stand for."""
+
+    kind: str
+    """`table` or `column`."""
+    text: str
+    links: list[Link]
+    near: Var | None = None
+    """A table mention beside it, which probably owns it."""
+    tight: bool = False
+    """True when that mention stands right beside it (`names of students`)."""
+    hint: str = ""
+    """Set for a column that is only implied (`oldest`): the kind of column."""
+    start: int = 0
+
+
+@dataclass
+class Pick:
+    """A column, a count or another aggregate; `var` a table means its rows (or its name)."""
+
+    var: Var | None
+    agg: str = ""
+    distinct: bool = False
+    bucket: str = ""
+    measure: str = ""
+    of: Var | None = None
+
+
+@dataclass
+class Subquery:
+    """An aggregate to compare with: `the average salary of engineers`."""
+
+    agg: str
+    var: Var | None
+    tests: list[Test] = field(default_factory=list)
+    table: Var | None = None
+
+
+@dataclass
+class Test:
+    """One condition; `values` holds more than one for lists (`joined` says how)."""
+
+    pick: Pick
+    op: str
+    values: list[Operand | Subquery | Link] = field(default_factory=list)
+    joined: str = "or"
+    negated: bool = False
+    either: bool = False
+    """Joined with the test before it by `or`."""
+    options: list[Link] = field(default_factory=list)
+    """Columns that hold the value, when the value is a stored one."""
+    start: int = 0
+
+
+@dataclass
+class Super:
+    """A superlative: order by `pick`, keep the best `count`."""
+
+    pick: Pick
+    descending: bool
+    count: int = 1
+    plural: bool = False
+    frequent: bool = False
+
+
+@dataclass
+class Lack:
+    """What must not exist: rows of a table, with their own tests."""
+
+    table: Var | None
+    tests: list[Test] = field(default_factory=list)
+
+
+@dataclass
+class Order:
+    """A sort key."""
+
+    pick: Pick
+    descending: bool = False
+
+
+@dataclass
+class Sketch:
+    """The whole question, unresolved."""
+
+    subject: Var | None = None
+    tables: list[Var] = field(default_factory=list)
+    picks: list[Pick] = field(default_factory=list)
+    tests: list[Test] = field(default_factory=list)
+    groups: list[Pick] = field(default_factory=list)
+    supers: list[Super] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    lacks: list[Lack] = field(default_factory=list)
+    distinct: bool = False
+    everything: bool = False
+    limit: int | None = None
+    share: bool = False
+    unknown: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    """Words understood but not used."""
+    features: dict[str, float] = field(default_factory=dict)
