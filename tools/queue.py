@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -95,7 +95,7 @@ class Queue:
         with _answering():
             await self._messages.publish(channel, message)
 
-    async def subscribe(self, channel: str) -> AsyncIterator[str]:
+    async def subscribe(self, channel: str) -> AsyncGenerator[str, None]:
         """Yield each message on `channel`, without end; close the generator when done.
 
         Yields "" each time the subscription has (again) begun: messages before it may have been missed, so look.

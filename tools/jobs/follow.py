@@ -1,0 +1,93 @@
+"""Following a job from its present state to its end, and the numbers of the queue."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+
+from tools.connectors.base import Frozen
+from tools.errors import StoreUnavailable
+from tools.jobs.job import Job
+from tools.jobs.patience import end, patiently
+from tools.jobs.records import get, job_channel
+from tools.queue import QueueStats
+from tools.store.models import JobRow
+from tools.toolbox import Actor, Toolbox
+
+UPDATES_A_SECOND = 4
+POLL_SECONDS = 2.0
+"""How late a change is seen when its message was lost."""
+FAILED_DAYS = 7
+
+
+class JobStats(Frozen):
+    """The workspace's jobs in numbers, and what the queue says of its workers."""
+
+    queued: int
+    running: int
+    """Including those being cancelled."""
+    failed: int
+    """In the last seven days."""
+    queue: QueueStats | None
+    queue_error: str | None
+    """Why `queue` is missing: Redis does not answer."""
+
+
+async def follow(box: Toolbox, actor: Actor, job_id: int) -> AsyncGenerator[Job, None]:
+    """Yield the job as it stands, then after each change (four a second at most), until it is over.
+
+    Messages only say when to look; without them (Redis down) the row is read every two seconds. A store that
+    restarts is waited for. Close the generator when leaving early.
+    """
+    news = asyncio.Event()
+    listening = asyncio.create_task(_listen(box, job_id, news))
+    patience = 4 * box.settings.heartbeat_seconds
+    shown: Job | None = None
+    try:
+        while shown is None or shown.live:
+            news.clear()
+            job = await patiently(lambda: get(box, actor, job_id), patience)
+            if shown is None or _face(job) != _face(shown):
+                shown = job
+                yield job
+                if not job.live:
+                    return
+            await asyncio.sleep(1 / UPDATES_A_SECOND)
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await news.wait()
+            except TimeoutError:
+                pass  # no message came: look all the same
+    finally:
+        await end(listening)
+
+
+async def queue_stats(box: Toolbox, actor: Actor) -> JobStats:
+    """Count the workspace's live and lately failed jobs; with Redis down the workers are not known, and it says so."""
+    week_ago = datetime.now(UTC) - timedelta(days=FAILED_DAYS)
+    states = JobRow.state
+    query = select(
+        func.count().filter(states == "queued"),
+        func.count().filter(states.in_(("running", "cancelling"))),
+        func.count().filter(states == "failed", JobRow.finished_at >= week_ago),
+    ).where(JobRow.workspace_id == actor.workspace_id)
+    async with box.store.begin() as session:
+        queued, running, failed = (await session.execute(query)).one()
+    try:
+        queue, queue_error = await box.queue.stats(), None
+    except StoreUnavailable as error:
+        queue, queue_error = None, str(error)
+    return JobStats(queued=queued, running=running, failed=failed, queue=queue, queue_error=queue_error)
+
+
+async def _listen(box: Toolbox, job_id: int, news: asyncio.Event) -> None:
+    async with aclosing(box.queue.subscribe(job_channel(job_id))) as messages:
+        async for _ in messages:
+            news.set()
+
+
+def _face(job: Job) -> dict[str, object]:
+    """What of a job a follower sees: all but its heartbeat."""
+    return job.model_dump(exclude={"heartbeat_at"})
