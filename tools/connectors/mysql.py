@@ -1,7 +1,6 @@
 """The connector for MySQL and MariaDB, on aiomysql."""
 
 import asyncio
-import logging
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiomysql
+import structlog
 from pymysql.err import MySQLError
 
 from tools.connectors import mysql_catalog as catalog
@@ -52,7 +52,7 @@ TIMEOUTS = (1969, 3024)
 INTERRUPTED = 1317
 """The server's error numbers for KILL of a connection that is gone, a time limit, and KILL QUERY."""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class MySQLConnector:
@@ -148,7 +148,7 @@ class MySQLConnector:
                     yield wire
                 except MySQLError as error:
                     if wire.closed:
-                        raise self._lost() from error
+                        raise reach.lost(self.address) from error
                     await wire.rollback()
                     raise _failure(error, seconds) from None
                 except AssistantError:
@@ -166,10 +166,7 @@ class MySQLConnector:
                 ) from None
             raise _timed_out(seconds) from None
         except (MySQLError, OSError) as error:
-            raise self._lost() from error
-
-    def _lost(self) -> Unreached:
-        return Unreached(f"the connection to {reach.place(self.address)} was lost", "Try again in a moment.")
+            raise reach.lost(self.address) from error
 
     async def _open(self) -> Wire:
         """Connect within the time allowed, to an address that was checked; Unreached or NotAllowed."""
@@ -220,7 +217,7 @@ class MySQLConnector:
                     killer.close()
         except (OSError, MySQLError, TimeoutError, AssistantError) as error:
             if not (isinstance(error, MySQLError) and error.args[:1] == (UNKNOWN_THREAD,)):
-                log.warning("A query could not be stopped at %s: %s", reach.place(self.address), error)
+                log.warning("a query could not be stopped", at=reach.place(self.address), reason=str(error))
         finally:
             wire.close()
 

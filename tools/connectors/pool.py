@@ -46,6 +46,7 @@ class Pool(Generic[Connection]):
         self._idle_seconds = idle_seconds
         self._life_seconds = life_seconds
         self._leaving: set[asyncio.Task[None]] = set()
+        self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
     @asynccontextmanager
@@ -83,8 +84,20 @@ class Pool(Generic[Connection]):
         if self._closed or not self._handling.usable(place.connection):
             self._leave(self._handling.close(place.connection))
             return
-        place.since = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        place.since = loop.time()
         self._idle.append(place)
+        if self._sweep is None:
+            self._sweep = loop.call_later(self._idle_seconds, self._part_idle)
+
+    def _part_idle(self) -> None:
+        """Close what has idled too long: a database nobody asks holds no connections of ours."""
+        loop = asyncio.get_running_loop()
+        self._sweep = None
+        while self._idle and loop.time() - self._idle[0].since >= self._idle_seconds:
+            self._leave(self._handling.close(self._idle.pop(0).connection))
+        if self._idle:
+            self._sweep = loop.call_at(self._idle[0].since + self._idle_seconds, self._part_idle)
 
     def _leave(self, parting: Awaitable[None]) -> None:
         task = asyncio.ensure_future(parting)
@@ -94,6 +107,8 @@ class Pool(Generic[Connection]):
     async def close(self) -> None:
         """Close all idle connections and wait for those that are parting; lent ones follow when given back."""
         self._closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
         while self._idle:
             self._leave(self._handling.close(self._idle.pop().connection))
         if self._leaving:

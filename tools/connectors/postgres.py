@@ -163,7 +163,7 @@ class PostgresConnector:
                     yield session
                 except DRIVER_ERRORS as error:
                     if session.wire.is_closed():
-                        raise self._lost() from error
+                        raise reach.lost(self.address) from error
                     await session.wire.execute(END)
                     raise self._failure(error, clock() - started, seconds) from None
                 except AssistantError:
@@ -178,10 +178,7 @@ class PostgresConnector:
                 ) from None
             raise _timed_out(seconds) from None
         except DRIVER_ERRORS as error:
-            raise self._lost() from error
-
-    def _lost(self) -> Unreached:
-        return Unreached(f"the connection to {reach.place(self.address)} was lost", "Try again in a moment.")
+            raise reach.lost(self.address) from error
 
     def _failure(self, error: Exception, elapsed: float, seconds: float) -> AssistantError:
         """What a driver's error during a statement means to a person."""

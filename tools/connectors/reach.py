@@ -11,14 +11,16 @@ from tools.errors import DatabaseUnreachable
 class Unreached(DatabaseUnreachable):
     """A database did not let us in: `reason` is a phrase (`connection refused by db:5432`), `advice` what to do.
 
-    `answers` is True when a server is there and it is the log-in that failed.
+    `answers` is True when a server is there and it is the log-in that failed; `passing`, when it may work in a
+    moment without anybody's doing.
     """
 
-    def __init__(self, reason: str, advice: str, *, answers: bool = False) -> None:
+    def __init__(self, reason: str, advice: str, *, answers: bool = False, passing: bool = False) -> None:
         super().__init__(f"{reason[0].upper()}{reason[1:]}. {advice}")
         self.reason = reason
         self.advice = advice
         self.answers = answers
+        self.passing = passing
 
 
 def place(address: Address) -> str:
@@ -38,18 +40,28 @@ def from_network(error: BaseException, address: Address, seconds: float) -> Unre
         return Unreached(f"TLS with {where} failed ({error.reason or 'no common ground'})", "Try another TLS mode.")
     if isinstance(error, asyncio.TimeoutError | TimeoutError):
         return Unreached(
-            f"no answer from {where} within {seconds:g} s", "Is the host up, and does a firewall let us through?"
+            f"no answer from {where} within {seconds:g} s",
+            "Is the host up, and does a firewall let us through?",
+            passing=True,
         )
     if isinstance(error, ConnectionRefusedError):
-        return Unreached(f"connection refused by {where}", "Is the server running, and is the port right?")
+        return Unreached(
+            f"connection refused by {where}", "Is the server running, and is the port right?", passing=True
+        )
     if isinstance(error, FileNotFoundError):
-        return Unreached(f"no server socket at {where}", "Is the server running, and is the folder right?")
+        return Unreached(
+            f"no server socket at {where}", "Is the server running, and is the folder right?", passing=True
+        )
     if isinstance(error, PermissionError):
         return Unreached(f"no permission to use the socket at {where}", "Let this user open the server's socket.")
     if isinstance(error, ConnectionResetError | BrokenPipeError | EOFError):
-        return Unreached(f"{where} hung up", "Is it a database of this kind, and does it accept connections from here?")
+        return Unreached(
+            f"{where} hung up",
+            "Is it a database of this kind, and does it accept connections from here?",
+            passing=True,
+        )
     if isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        return Unreached(f"no route to {where}", "Is this machine on the right network or VPN?")
+        return Unreached(f"no route to {where}", "Is this machine on the right network or VPN?", passing=True)
     if isinstance(error, OSError):
         return Unreached(f"no connection to {where} ({error.strerror or 'network error'})", "Check host and port.")
     return None
@@ -124,12 +136,20 @@ def too_many(address: Address) -> Unreached:
         f"{place(address)} has too many connections already",
         "Try again in a moment, or raise its connection limit.",
         answers=True,
+        passing=True,
     )
 
 
 def starting(address: Address) -> Unreached:
     """The server is starting up, shutting down or recovering."""
-    return Unreached(f"{place(address)} is starting up or shutting down", "Try again in a moment.", answers=True)
+    return Unreached(
+        f"{place(address)} is starting up or shutting down", "Try again in a moment.", answers=True, passing=True
+    )
+
+
+def lost(address: Address) -> Unreached:
+    """The connection broke while it was in use."""
+    return Unreached(f"the connection to {place(address)} was lost", "Try again in a moment.", passing=True)
 
 
 def other_server(address: Address, kind: str) -> Unreached:

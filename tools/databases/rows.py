@@ -1,0 +1,70 @@
+"""How registered databases are read from the store, with what is known and trained of each."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tools.connectors.base import Greeting
+from tools.databases.database import Database
+from tools.errors import NotFound
+from tools.store.models import DatabaseRow, TableRow, User
+from tools.toolbox import Actor
+
+Found = tuple[DatabaseRow, str | None, int, int]
+
+
+def query(workspace_id: UUID) -> Select[DatabaseRow, str, Any, Any]:
+    """Select the rows of a workspace by name, each with its maker's name and its tables, known and trained."""
+    counts = (
+        select(TableRow.database_id, func.count().label("tables"), func.count(TableRow.trained_at).label("trained"))
+        .where(TableRow.workspace_id == workspace_id)
+        .group_by(TableRow.database_id)
+        .subquery()
+    )
+    return (
+        select(DatabaseRow, User.name, func.coalesce(counts.c.tables, 0), func.coalesce(counts.c.trained, 0))
+        .outerjoin(User, User.id == DatabaseRow.created_by)
+        .outerjoin(counts, counts.c.database_id == DatabaseRow.id)
+        .where(DatabaseRow.workspace_id == workspace_id)
+        .order_by(DatabaseRow.name)
+    )
+
+
+async def find(session: AsyncSession, actor: Actor, name: str) -> Found:
+    """The row called `name`, in any case; NotFound names those there are."""
+    found = (await session.execute(query(actor.workspace_id).where(DatabaseRow.name == name.strip().lower()))).first()
+    if found is not None:
+        return found[0], found[1], found[2], found[3]
+    names = await session.scalars(
+        select(DatabaseRow.name).where(DatabaseRow.workspace_id == actor.workspace_id).order_by(DatabaseRow.name)
+    )
+    registered = ", ".join(names)
+    rest = f"registered: {registered}." if registered else "none is registered yet: say `register a database`."
+    raise NotFound(f"No database named {name!r}; {rest}")
+
+
+def shown(found: Found) -> Database:
+    """What a row and its counts say, without the credential."""
+    row, maker, tables, trained = found
+    return Database.model_validate(
+        {
+            "id": row.id,
+            "name": row.name,
+            "dialect": row.dialect,
+            "host": row.host,
+            "port": row.port,
+            "database": row.database,
+            "username": row.username,
+            "tls": row.tls,
+            "greeting": Greeting.model_validate(row.greeting) if row.greeting else None,
+            "last_error": row.last_error,
+            "checked_at": row.checked_at,
+            "reached_at": row.reached_at,
+            "tables": tables,
+            "trained": trained,
+            "created_at": row.created_at,
+            "created_by": maker,
+        }
+    )
