@@ -6,7 +6,7 @@ PY = .venv/bin/python
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml
 
 run: environment
-	@$(PY) -m assistant.cli up --with-parent
+	@exec $(PY) -m assistant.cli up --with-parent
 
 test: lint
 	@$(PY) -m pytest

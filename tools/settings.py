@@ -30,7 +30,14 @@ Names = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """All settings; each is `TABLETALK_` plus its name in capitals, in the environment or in `.env`."""
 
-    model_config = SettingsConfigDict(env_prefix="TABLETALK_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TABLETALK_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
 
     # Where things are
     home: Path = Field(default_factory=default_home)
@@ -81,6 +88,10 @@ class Settings(BaseSettings):
     sample_rows: Annotated[int, Field(ge=0, le=10)] = 3
     frequent_values: Annotated[int, Field(ge=0, le=1000)] = 100
     """Distinct values a column may have for them to be learned."""
+    analysed_rows: Annotated[int, Field(ge=100)] = 20_000
+    """Rows of a table that are looked through for frequent values, at most."""
+    analysis_seconds: Annotated[float, Field(gt=0)] = 10
+    """A statement of training that takes longer is stopped; the table is then trained on its shape alone."""
     private_columns: Names = ()
     """More column-name parts whose values are never read in training."""
     whole_catalogue_tables: Annotated[int, Field(ge=0)] = 30
@@ -99,6 +110,7 @@ class Settings(BaseSettings):
     """Jobs that `python -m workers` runs at the same time."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
     demo: bool = True
     """Register the sample shop at the first start."""
 
@@ -111,6 +123,11 @@ class Settings(BaseSettings):
     def local(self) -> bool:
         """Local mode: bound to loopback, one implicit person, no login."""
         return self.login == "none" or (self.login == "auto" and self.host in ("127.0.0.1", "localhost", "::1"))
+
+    def environment(self) -> dict[str, str]:
+        """The environment that gives a child process exactly these settings; it holds the secrets among them."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {**os.environ, **{_variable((name,)): _text(value) for name, value in values if value is not None}}
 
 
 @lru_cache
@@ -126,3 +143,9 @@ def load_settings() -> Settings:
 def _variable(location: tuple[int | str, ...]) -> str:
     name = str(location[0]).upper()
     return name if name.startswith("OPENAI_") else f"TABLETALK_{name}"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,349 @@
+"""The `tabletalk` command: starts what there is to start, and calls the same functions as the chat."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from assistant import printing
+from assistant.up import Ended, Narrator, child_environment, program, up
+from tools.embedded import AlreadyRunning, lifeline, running, servers
+from tools.errors import AssistantError
+from tools.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from tools.jobs import Job
+    from tools.toolbox import Actor, Toolbox
+
+# What a command needs of the capabilities is imported inside it: `tabletalk --help` and `up` stay quick and small.
+
+Result = TypeVar("Result")
+
+app = typer.Typer(
+    help="Talk to your databases.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+)
+databases_app = typer.Typer(help="Databases to ask.", no_args_is_help=True)
+jobs_app = typer.Typer(help="Background work.", no_args_is_help=True)
+user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
+app.add_typer(databases_app, name="databases")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(user_app, name="user")
+
+Json = Annotated[bool, typer.Option("--json", help="Give JSON, for programs.")]
+As = Annotated[str | None, typer.Option("--as", metavar="USER", help="Whose workspace; needed outside local mode.")]
+
+
+def main() -> None:
+    """Run the command; an error raised on purpose is one line on stderr and exit code 1."""
+    try:
+        app()
+    except AssistantError as error:
+        sys.stderr.write(f"tabletalk: {error}\n")
+        sys.exit(1)
+
+
+@app.command("up")
+def run_up(
+    with_parent: Annotated[bool, typer.Option(hidden=True, help="Stop when the calling process dies.")] = False,
+) -> None:
+    """Start everything: servers, web process and worker, until Ctrl-C."""
+    narrator = Narrator()
+    try:
+        up(load_settings(), narrator, with_parent=with_parent)
+    except AlreadyRunning as found:  # what was asked for is so
+        narrator.say(str(found))
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker here, on the store and the queue of the settings; any number, on any machine."""
+    with servers(load_settings(), tell=printing.narrate) as settings:
+        process = lifeline.spawn(
+            program("workers"), death_signal=signal.SIGTERM, output=sys.stderr.buffer, env=child_environment(settings)
+        )
+        try:
+            with Ended().on_signals():
+                code = process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            code = process.wait()
+    raise typer.Exit(code)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the store's tables up to date."""
+    from tools.store.session import migrate as migrate_store
+
+    with servers(load_settings(), tell=printing.narrate) as settings:
+        migrate_store(_url(settings))
+
+
+@app.command()
+def demo() -> None:
+    """Make, register and train the sample shop, as far as it is missing."""
+    from tools import demo as shop
+
+    _with_box(shop.install)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check everything that Tabletalk stands on; exit code 1 when something is wrong."""
+    from assistant.doctor import examine
+
+    with servers(load_settings(), tell=printing.narrate) as settings:
+        findings = asyncio.run(examine(settings))
+    if as_json:
+        printing.show(findings, (), as_json)
+    else:
+        for finding in findings:
+            mark = "ok   " if finding.ok else "WRONG"
+            sys.stdout.write(
+                f"{mark}  {finding.what}: {finding.state}{f' - {finding.advice}' if finding.advice else ''}\n"
+            )
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command("rotate-key")
+def rotate_key(
+    old_key: Annotated[
+        str, typer.Option(prompt="The old secret key", hide_input=True, envvar="TABLETALK_OLD_SECRET_KEY")
+    ],
+) -> None:
+    """Encrypt stored credentials anew with TABLETALK_SECRET_KEY; give the old key at the prompt."""
+    from tools import databases
+
+    count = _with_box(lambda box, _actor: databases.rotate_key(box, old_key))
+    printing.narrate(f"Encrypted anew: the credentials of {count} database(s).")
+
+
+@user_app.command("add")
+def user_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="viewer, editor or admin.")] = "admin",
+    workspace: Annotated[str, typer.Option(help="What a team shares; made when it is new.")] = "home",
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="TABLETALK_NEW_PASSWORD")
+    ] = "",
+) -> None:
+    """Add somebody who may log in; asks for the password."""
+    from assistant.accounts import add_user
+    from tools.store.session import Store
+
+    async def add(settings: Settings) -> None:
+        store = Store(_url(settings))
+        try:
+            await add_user(store, name, password, role, workspace)  # type: ignore[arg-type]  # checked there, in words
+        finally:
+            await store.dispose()
+
+    with _ready() as settings:
+        asyncio.run(add(settings))
+    printing.narrate(f"{name} may log in now.")
+
+
+@databases_app.command("list")
+def list_databases(as_json: Json = False, user: As = None) -> None:
+    """List the registered databases."""
+    from tools import databases
+
+    found = _with_box(databases.list_databases, user)
+    printing.show(found, ("name", "dialect", "host", "port", "database", "tables", "trained", "last_error"), as_json)
+
+
+@databases_app.command("register")
+def register_database(
+    name: str,
+    url: Annotated[
+        str,
+        typer.Option(
+            prompt="URL, as in postgresql://user:password@host/database",
+            hide_input=True,
+            envvar="TABLETALK_REGISTER_URL",
+        ),
+    ],
+    as_json: Json = False,
+    user: As = None,
+) -> None:
+    """Register a database; its URL is asked for, so that the password stays out of the shell's history."""
+    from tools import databases
+
+    registered = _with_box(
+        lambda box, actor: databases.register(box, actor, name, databases.address_from_url(url)), user
+    )
+    printing.show([registered], ("name", "dialect", "host", "port", "database"), as_json)
+
+
+@databases_app.command("check")
+def check_database(name: str, as_json: Json = False, user: As = None) -> None:
+    """Connect to a database and tell how it is."""
+    from tools import databases
+
+    found = _with_box(lambda box, actor: databases.check(box, actor, name), user)
+    printing.show([found], ("name", "dialect", "host", "last_error", "checked_at"), as_json)
+    raise typer.Exit(1 if found.last_error else 0)
+
+
+@databases_app.command("forget")
+def forget_database(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    user: As = None,
+) -> None:
+    """Forget a database: its credentials, training, notes and examples; the database itself is not touched."""
+    from tools import databases
+
+    if not yes:
+        typer.confirm(f"Forget {name!r} with its training, notes and examples?", abort=True, err=True)
+    _with_box(lambda box, actor: databases.forget(box, actor, name, approved_by=actor.user_id), user)
+    printing.narrate(f"Forgot {name!r}.")
+
+
+@app.command()
+def train(database: str, tables: str = "*", as_json: Json = False, user: As = None) -> None:
+    """Train tables of a database (a name or a pattern), and follow the job to its end."""
+    from tools import jobs
+    from tools.schemas import training
+
+    async def work(box: "Toolbox", actor: "Actor") -> "Job":
+        job = await training.start_training(box, actor, database, tables)
+        if not (await box.queue.stats()).workers:
+            printing.narrate("No worker is running; the job waits for one: `tabletalk up` or `tabletalk worker`.")
+            return job
+        async for state in jobs.follow(box, actor, job.id):
+            job = state
+            printing.narrate(f"{job.title}: {job.progress:.0f} % {job.stage}")
+        return job
+
+    job = _with_box(work, user)
+    printing.show([job], ("id", "kind", "target", "state", "error"), as_json)
+    raise typer.Exit(1 if job.state in ("failed", "cancelled") else 0)
+
+
+@app.command()
+def tables(database: str, as_json: Json = False, user: As = None) -> None:
+    """List the tables of a database that Tabletalk knows."""
+    from tools import schemas
+
+    found = _with_box(lambda box, actor: schemas.catalog(box, actor, database), user)
+    printing.show(found, ("qualified", "description", "trained_at"), as_json)
+
+
+@app.command()
+def ask(
+    question: str,
+    conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,
+    as_json: Json = False,
+    user: As = None,
+) -> None:
+    """Ask in words; the answer streams to stdout, with --json every event as a line."""
+    from assistant import conversation as conversations
+    from assistant.events import ApprovalNeeded, Failed, Shown, TextDelta, ToolCalled
+
+    async def work(box: "Toolbox", actor: "Actor") -> bool:
+        ok = True
+        person = actor.model_copy(update={"conversation_id": conversation})
+        async for event in conversations.run(box, person, question):
+            ok = ok and not isinstance(event, Failed)
+            if as_json:
+                sys.stdout.write(event.model_dump_json() + "\n")
+            elif isinstance(event, TextDelta):
+                sys.stdout.write(event.text)
+            elif isinstance(event, Shown):
+                await printing.show_card(box, person, event.card)
+            elif isinstance(event, ToolCalled):
+                printing.narrate(f"... {event.name}")
+            elif isinstance(event, ApprovalNeeded):
+                for call in event.calls:
+                    printing.narrate(f"Needs your word, which only the chat can take: {call.consequence}")
+            elif isinstance(event, Failed):
+                printing.narrate(f"{event.title}: {event.message}")
+            sys.stdout.flush()
+        sys.stdout.write("" if as_json else "\n")
+        return ok
+
+    raise typer.Exit(0 if _with_box(work, user) else 1)
+
+
+@app.command()
+def sql(database: str, statement: str, as_json: Json = False, user: As = None) -> None:
+    """Run one reading statement, checked like any other."""
+    from tools import queries
+
+    result = _with_box(lambda box, actor: queries.run(box, actor, database, statement), user)
+    if as_json:
+        sys.stdout.write(f"{result.model_dump_json()}\n")
+    else:
+        printing.print_result(result)
+
+
+@jobs_app.command("list")
+def list_jobs(as_json: Json = False, user: As = None) -> None:
+    """List the latest jobs."""
+    from tools import jobs
+
+    found = _with_box(jobs.list_jobs, user)
+    printing.show(found, ("id", "kind", "target", "state", "progress", "stage", "error"), as_json)
+
+
+@jobs_app.command("cancel")
+def cancel_job(job: int, as_json: Json = False, user: As = None) -> None:
+    """Ask a job to stop."""
+    from tools import jobs
+
+    printing.show(
+        [_with_box(lambda box, actor: jobs.cancel(box, actor, job), user)], ("id", "target", "state"), as_json
+    )
+
+
+@jobs_app.command("retry")
+def retry_job(job: int, as_json: Json = False, user: As = None) -> None:
+    """Start a failed or cancelled job again."""
+    from tools import jobs
+
+    again = _with_box(lambda box, actor: jobs.retry(box, actor, job), user)
+    printing.show([again], ("id", "target", "state"), as_json)
+
+
+def _with_box(work: "Callable[[Toolbox, Actor], Awaitable[Result]]", user: str | None = None) -> Result:
+    """Run `work(box, actor)` with the servers of this set-up, starting them for as long as it takes."""
+    from assistant.accounts import find_person, local_person
+    from tools.errors import Invalid
+    from tools.toolbox import open_toolbox
+
+    async def opened(settings: Settings) -> Result:
+        async with open_toolbox(settings) as box:
+            if user is None and not settings.local:
+                raise Invalid("Outside local mode say in whose workspace: --as USER")
+            person = await (find_person(box.store, user) if user else local_person(box.store))
+            return await work(box, person.model_copy(update={"door": "cli"}))
+
+    with _ready() as settings:
+        return asyncio.run(opened(settings))
+
+
+@contextmanager
+def _ready() -> Iterator[Settings]:
+    """Give settings with servers that run and a store that is up to date."""
+    from tools.store.session import migrate as migrate_store
+
+    settings = load_settings()
+    kept = settings.database_url is not None or running(settings) is not None
+    with servers(settings, tell=printing.narrate) as filled:
+        if not kept:  # nobody else has seen to it
+            migrate_store(_url(filled))
+        yield filled
+
+
+def _url(settings: Settings) -> str:
+    assert settings.database_url is not None
+    return settings.database_url.get_secret_value()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""How the command line shows things: data on stdout, everything else on stderr."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from tools.cards import Card, ChoicesCard, ResultCard, TableCard
+
+if TYPE_CHECKING:
+    from tools.queries import QueryResult
+    from tools.toolbox import Actor, Toolbox
+
+
+def narrate(line: str) -> None:
+    """Tell what is going on."""
+    sys.stderr.write(f"{line}\n")
+
+
+def show(found: Sequence[BaseModel], columns: Sequence[str], as_json: bool) -> None:
+    """Print some fields of some things as a table, or all of them as JSON."""
+    if as_json:
+        sys.stdout.write(f"[{','.join(one.model_dump_json() for one in found)}]\n")
+    else:
+        print_table(columns, [[getattr(one, column) for column in columns] for one in found])
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table: laid out for a person on a terminal, with tabs between the cells for a program."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in [columns, *cells]:
+            sys.stdout.write("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) + "\n")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    Console(highlight=False, markup=False).print(table)
+
+
+def print_result(result: "QueryResult") -> None:
+    """Print a result's rows; its SQL and its size are told beside it."""
+    narrate(result.sql)
+    print_table([column.name for column in result.columns], result.rows)
+    narrate(f"{len(result.rows)} row(s){', cut' if result.truncated else ''}, {result.milliseconds:.0f} ms")
+
+
+async def show_card(box: "Toolbox", actor: "Actor", card: Card) -> None:
+    """Print what a tool wants shown, as far as text can."""
+    from tools.queries import history
+
+    if isinstance(card, ResultCard):
+        print_result((await history.get_query(box, actor, card.query_id)).result)
+    elif isinstance(card, TableCard):
+        print_table(card.columns, card.rows)
+    elif isinstance(card, ChoicesCard):
+        narrate(f"{card.prompt} {' | '.join(choice.label for choice in card.choices)}")

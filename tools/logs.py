@@ -1,0 +1,75 @@
+"""Structured logging: readable lines on a console, JSON by setting; what looks like a secret is blotted out."""
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from tools.settings import Settings
+
+SECRET_KEY = re.compile(r"password|passwd|secret|api_?key|credential|authorization|cookie|(^|_)token$", re.IGNORECASE)
+"""A log line's field named so shows no value."""
+SECRET_TEXT = (
+    # The password in a URL; a key of a model's provider; a header's bearer token.
+    (re.compile(r"(?<=://)([^:/@\s]*):[^@\s]+(?=@)"), r"\1:***"),
+    (re.compile(r"\bsk-[\w-]{8,}"), "sk-***"),
+    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), r"\1 ***"),
+)
+QUIET = {"httpx": "WARNING", "httpx2": "WARNING", "httpcore": "WARNING", "rq": "WARNING", "alembic": "WARNING"}
+"""Libraries that narrate at INFO what is no news to anybody."""
+
+
+def configure(settings: Settings) -> None:
+    """Send every log line of this process, ours and the libraries', to stderr in the format of the settings."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        blot_out,
+    ]
+    json = settings.log_format == "json"
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(default=str)
+        if json
+        # Rich tracebacks would show the values of local variables, and so people's data.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level)
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def blot_out(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Replace values of fields that are named like secrets, and secrets inside of texts."""
+    return {key: "***" if SECRET_KEY.search(key) and value else _without_secrets(value) for key, value in event.items()}
+
+
+def _without_secrets(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    for pattern, replacement in SECRET_TEXT:
+        value = pattern.sub(replacement, value)
+    return value
