@@ -39,3 +39,8 @@ class Desk:
     """JSON kept with the conversation from turn to turn: what a follow-up needs."""
     reading: Reading | None = None
     """Set by the offline model just before it calls run_query."""
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """Schemas of the database in hand that this conversation is about; empty for all of them."""
+        return tuple(self.memory.get("schemas", ()))

@@ -7,18 +7,32 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class _Irregular:
+class Irregular:
+    """Forms of words that follow no rule, and the small words that part a sentence."""
+
     plural: dict[str, str]
     singular: dict[str, str]
     same: frozenset[str]
     past: dict[str, str]
+    auxiliary: frozenset[str]
+    ends: frozenset[str]
+    """Words at which a subject or a verb has ended."""
 
 
 @lru_cache
-def _irregular() -> _Irregular:
+def irregular() -> Irregular:
+    """Load the words of English."""
     data = tomllib.loads((Path(__file__).parent / "english_forms.toml").read_text(encoding="utf-8"))
     back = {many: one for one, many in data["plural"].items()}
-    return _Irregular(data["plural"], back, frozenset(data["same"]["words"]), data["past"])
+    parts = data["sentence"]
+    return Irregular(
+        data["plural"],
+        back,
+        frozenset(data["same"]["words"]),
+        data["past"],
+        frozenset(parts["auxiliary"]),
+        frozenset(parts["ends"]),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -29,7 +43,7 @@ def forms_of(word: str) -> frozenset[str]:
 
 def plural(noun: str) -> str:
     """The plural of a noun that may be one already."""
-    words = _irregular()
+    words = irregular()
     if noun in words.same or noun in words.singular or len(noun) < 2:
         return noun
     if noun in words.plural:
@@ -45,7 +59,7 @@ def plural(noun: str) -> str:
 
 def singular(noun: str) -> str:
     """The singular of a noun that may be one already."""
-    words = _irregular()
+    words = irregular()
     if noun in words.singular:
         return words.singular[noun]
     if noun in words.same or not noun.endswith("s") or noun.endswith(("ss", "us", "is")) or len(noun) < 4:
@@ -59,7 +73,7 @@ def singular(noun: str) -> str:
 
 def past(verb: str) -> str:
     """The simple past of a verb's base form."""
-    known = _irregular().past
+    known = irregular().past
     if verb in known:
         return known[verb]
     if verb.endswith("e"):

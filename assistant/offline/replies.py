@@ -9,7 +9,7 @@ from typing import Any
 
 from assistant.offline.figures import amount, in_words, listed, number_of, written
 from assistant.offline.forms import Expr, Form, tables_of
-from assistant.offline.plurals import past, plural, singular
+from assistant.offline.plurals import irregular, past, plural, singular
 from tools.connectors.base import ResultColumn
 from tools.schemas.vocabulary import split_name
 
@@ -21,32 +21,11 @@ HOW_MANY = re.compile(
     r"^(?:and |so |then |but )?(?:tell me |show me |do you know )?how (?:many|much) (.+)$", re.IGNORECASE
 )
 WHAT_IS = re.compile(
-    r"^(?:and |so )?(?:tell me |show me |can you tell me )?(?:what|which|how much|when|who)(?:'s| (is|was|are|were)) (?!there\b)(.+)$",
+    r"^(?:and |so )?(?:tell me |show me |can you tell me )?(?:what|which|how much)"
+    r"(?:'s| (is|was|are|were)) (?!there\b)(.+)$",
     re.IGNORECASE,
 )
 YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|has|have|had|can) (?!you\b)", re.IGNORECASE)
-AUXILIARY = (
-    "did",
-    "do",
-    "does",
-    "are there",
-    "were there",
-    "is there",
-    "was there",
-    "are",
-    "were",
-    "is",
-    "was",
-    "have",
-    "has",
-    "had",
-    "can",
-    "exist",
-)
-ENDS = frozenset(
-    ["in", "on", "at", "last", "this", "during", "since", "by", "for", "from", "to", "with", "without", "between", "yesterday", "today", "per", "of", "before", "after", "each", "every", "so", "until", "than", "over", "under"]
-)  # fmt: skip
-MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
 
 
 @dataclass(frozen=True)
@@ -124,7 +103,7 @@ def _single(asked: Asked) -> str:
         return told
     shown = asked.cell(asked.rows[0], 0)
     what_is = WHAT_IS.match(asked.plain)
-    if what_is and not asked.plain.lower().startswith(("who", "when")):
+    if what_is:
         verb = {"are": "is", "were": "was"}.get((what_is.group(1) or "is").lower(), (what_is.group(1) or "is").lower())
         return f"{_capital(_turned(what_is.group(2)))} {verb} {shown}."
     if number is not None and _is_count(asked):
@@ -133,24 +112,27 @@ def _single(asked: Asked) -> str:
 
 
 def _how_many(rest: str, number: Decimal) -> str | None:
-    """The question turned into its answer: `orders did we ship in May` gives `We shipped 12 orders in May.`"""
+    """The question turned into its answer: `orders did we ship in May` gives `We shipped 12 orders in May`."""
+    auxiliary = irregular().auxiliary
     words = rest.split()
     lowered = [word.lower() for word in words]
     for at in range(len(words)):
         pair = " ".join(lowered[at : at + 2])
-        verb = pair if pair in AUXILIARY else lowered[at] if lowered[at] in AUXILIARY else None
+        verb = pair if pair in auxiliary else lowered[at] if lowered[at] in auxiliary else None
         if verb is None or at == 0:
             continue
         noun, tail = " ".join(words[:at]), words[at + len(verb.split()) :]
         return _turn(noun, verb, tail, number)
-    head = re.split(r"\b(?:that|which|who|with|in|from|live|lives)\b", rest, maxsplit=1)[0].strip()
-    return None if not head else f"{_capital(_quantity(number, rest))}."
+    # The verb after a noun without an auxiliary is not known, so it cannot be made to agree with one.
+    return "Exactly one." if number == 1 else f"{_capital(_quantity(number, rest))}."
 
 
 def _turn(noun: str, verb: str, tail: list[str], number: Decimal) -> str | None:
     counted = _quantity(number, noun)
     if verb.endswith("there") or verb == "exist":
-        return _spaced(f"There {_agreeing(verb.split()[0] if verb != 'exist' else 'are', number)} {counted}", tail)
+        return _spaced(
+            f"There {_agreeing('are' if verb == 'exist' else verb.split(maxsplit=1)[0], number)} {counted}", tail
+        )
     if verb in {"did", "do", "does"}:
         return _acting(counted, verb, tail)
     return _spaced(f"{_capital(counted)} {_agreeing(verb, number)}", tail)
@@ -160,12 +142,13 @@ def _acting(counted: str, verb: str, tail: list[str]) -> str | None:
     """`did` + `we ship in May` gives `We shipped ... in May.`; None when the verb cannot be told from its subject."""
     if len(tail) < 2:
         return None
+    ends = irregular().ends
     if tail[0].lower() in TURNED:
         subject, at = TURNED[tail[0].lower()], 1
     else:
-        at = next((place for place in range(1, len(tail)) if tail[place].lower() in ENDS), len(tail)) - 1
+        at = next((place for place in range(1, len(tail)) if tail[place].lower() in ends), len(tail)) - 1
         subject = _capital(_turned(" ".join(tail[:at])))
-    if at < 1 or tail[at].lower() in ENDS:
+    if at < 1 or tail[at].lower() in ends:
         return None
     action = tail[at].lower()
     if verb == "did":
@@ -179,6 +162,8 @@ def _acting(counted: str, verb: str, tail: list[str]) -> str | None:
 
 def _quantity(number: Decimal, noun: str) -> str:
     """`1 order`, `no orders`, `1,284 orders`."""
+    if noun.startswith("of "):
+        return f"{amount(number) if number else 'none'} {noun}"
     if number == 1:
         first, *rest = re.split(r"(?=\s(?:of|with|that|who|which|in|from|without|for)\b)", noun, maxsplit=1)
         words = first.split()
@@ -248,7 +233,7 @@ def _series(asked: Asked, when: int, measure: int) -> str:
     told += f"{asked.cell(last, measure)} in {asked.cell(last, when)}"
     if best not in (first, last):
         told += f", highest in {asked.cell(best, when)} with {asked.cell(best, measure)}"
-    return told.replace("in the week", "in the week") + "."
+    return told + "."
 
 
 def _counted(asked: Asked) -> str:
@@ -335,7 +320,7 @@ def dated(text: str, today: date) -> str:
             at = today.year * 4 + (today.month - 1) // 3 - back
             return f"in Q{at % 4 + 1} {at // 4}"
         at = today.year * 12 + today.month - 1 - back
-        return f"in {MONTHS[at % 12]} {at // 12}"
+        return f"in {date(at // 12, at % 12 + 1, 1):%B %Y}"
 
     text = re.sub(
         r"\b(?:in |during |over )?(?:the )?(last|this|previous) (month|quarter|year)\b", of, text, flags=re.IGNORECASE

@@ -1,0 +1,278 @@
+"""From a question to an answer: which database, which reading, the query, the sentence; or an honest no."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from assistant.offline import memory
+from assistant.offline.figures import listed
+from assistant.offline.lookup import look_up
+from assistant.offline.parser import probes, read
+from assistant.offline.replies import Asked, sentence
+from assistant.offline.sources import Source, named_in
+from assistant.offline.step import Call, Returned, Step, call, choices, say
+from assistant.offline.suggesting import subjects, suggestions
+from assistant.offline.understanding import ReadingOf, Understanding
+from tools import queries
+from tools.cards import Choice
+from tools.desk import Desk, Reading
+
+SURE = 0.5
+"""Below this the answer says that it may be misread."""
+DOUBT = 0.15
+"""Below this the readings are offered instead of an answer."""
+NEAR = 0.7
+"""Another reading is offered when its confidence is at least this part of the best one's."""
+IN_HAND = 0.1
+"""How much surer another database must be read than the one in hand."""
+KEPT = "offline"
+"""The key of the desk's memory."""
+
+
+@dataclass
+class Plan:
+    """A question being answered."""
+
+    question: str
+    source: Source
+    understanding: Understanding
+    at: int = 0
+    """Which of the readings is tried."""
+    before: str = ""
+    """Words that stand before the sentence."""
+    verified: bool = False
+
+    @property
+    def reading(self) -> ReadingOf:
+        """The reading that is tried now."""
+        return self.understanding.readings[self.at]
+
+
+@dataclass
+class Answering:
+    """Answers one question of a turn, step by step."""
+
+    desk: Desk
+    sources: tuple[Source, ...]
+    plan: Plan | None = None
+    before: str = ""
+    _searched: bool = field(default=False)
+
+    # ------------------------------------------------------------ what was said before
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What earlier turns left: database, question, reading, offered readings, last query."""
+        held: dict[str, Any] = self.desk.memory.setdefault(KEPT, {})
+        return held
+
+    def previous(self) -> Understanding | None:
+        """The last answered question of this conversation as it was read; None when there is none."""
+        try:
+            found = memory.from_json(self.kept["reading"])
+        except (KeyError, ValueError):
+            return None
+        return Understanding(self.kept.get("question", ""), (found,))
+
+    def offered(self, message: str) -> Step | None:
+        """Answer with a reading that was offered as a button and is now chosen."""
+        option = next((each for each in self.kept.get("offered", ()) if each["message"] == message.strip()), None)
+        source = self.source(self.kept.get("offered_of"))
+        if option is None or source is None:
+            return None
+        try:
+            chosen: ReadingOf = memory.from_json(option["reading"])
+        except ValueError:
+            return None
+        chosen = replace(chosen, confidence=max(chosen.confidence, 0.85), reasons=("you chose this reading",))
+        question = self.kept.get("offered_for") or message
+        return self._query(Plan(question, source, Understanding(question, (chosen,))))
+
+    def source(self, name: str | None) -> Source | None:
+        """The database called `name`."""
+        return next((source for source in self.sources if source.name == name), None)
+
+    # ------------------------------------------------------------ steps
+
+    async def begin(self, question: str) -> Step:
+        """The first step: look for tables when it is not clear where, else read and query."""
+        if not self.sources:
+            return say(
+                "No database is registered yet. Say “register a database” and a form appears; "
+                "its password is never shown to a model."
+            )
+        named, question = named_in(question, self.sources)
+        candidates = self._candidates(named)
+        large = len(candidates[0].tables) > self.desk.box.settings.whole_catalogue_tables
+        if not self._searched and (large or (len(candidates) > 1 and self.desk.database is None)):
+            self._searched = True
+            return call("find_tables", question=question, database=candidates[0].name if large else None)
+        return await self.decide(question)
+
+    async def decide(self, question: str) -> Step:
+        """Read the question against the database it is about, and query or decline."""
+        named, question = named_in(question, self.sources)
+        candidates = self._candidates(named)
+        readings = []
+        for source in candidates:
+            understood = await self._read(source, question)
+            readings.append((source, understood))
+            best = understood.best
+            if best is not None and best.confidence >= SURE and source.name == self.desk.database:
+                break
+        source, understood = max(readings, key=lambda pair: self._weight(*pair))
+        if understood.show == "reading":
+            return say(await self.why())
+        if understood.best is None:
+            return say(self._declined(understood, candidates))
+        return self._answer_or_ask(Plan(question, source, understood, before=self.before))
+
+    def _answer_or_ask(self, plan: Plan) -> Step:
+        readings, best = plan.understanding.readings, plan.reading
+        if plan.understanding.ask and len(readings) > 1:
+            return self._ask("This can mean several things here:", plan)
+        if best.confidence < DOUBT:
+            return self._ask("I am not sure what is meant. Is it one of these?", plan)
+        return self._query(plan)
+
+    def _candidates(self, named: Source | None) -> list[Source]:
+        """Databases the question may be about, the likeliest first."""
+        if named is not None:
+            return [named]
+        return sorted(self.sources, key=lambda source: (source.name != self.desk.database, not source.tables))
+
+    def _weight(self, source: Source, understood: Understanding) -> float:
+        best = understood.best
+        return (best.confidence if best else -1.0) + (IN_HAND if source.name == self.desk.database else 0.0)
+
+    async def _read(self, source: Source, question: str) -> Understanding:
+        tables = source.tables
+        if len(tables) > self.desk.box.settings.whole_catalogue_tables and self.desk.found:
+            near = tuple(table for table in tables if table.shape.qualified_name in self.desk.found)
+            tables = near or tables
+        previous = self.previous() if self.kept.get("database") == source.name else None
+        found = await look_up(self.desk, source, probes(question, tables))
+        return read(question, tables, source.dialect, self.desk.today, previous, found)
+
+    def _query(self, plan: Plan) -> Step:
+        """Call for the query of the plan's reading."""
+        self.plan = plan
+        reading, others = plan.reading, plan.understanding.readings[plan.at + 1 :]
+        near = [each for each in others if each.confidence >= NEAR * reading.confidence and each.label != reading.label]
+        self.desk.reading = Reading(
+            database=plan.source.name,
+            sql=reading.sql,
+            read_as=reading.read_as,
+            confidence=reading.confidence,
+            reasons=reading.reasons,
+            alternatives=tuple(Choice(label=each.label, message=each.label) for each in near[:2]),
+        )
+        self._keep_offers(plan, near[:2])
+        left_out = [f"left out: {', '.join(plan.understanding.unknown_words)}"]
+        return Step(
+            calls=(
+                Call(
+                    "run_query",
+                    {
+                        "database": plan.source.name,
+                        "sql": reading.sql,
+                        "read_as": reading.read_as,
+                        "assumptions": left_out if plan.understanding.unknown_words else [],
+                    },
+                ),
+            )
+        )
+
+    def _ask(self, prompt: str, plan: Plan) -> Step:
+        """Offer the readings as buttons."""
+        readings = plan.understanding.readings[:4]
+        self._keep_offers(plan, readings)
+        return choices(prompt, *((reading.label, reading.label) for reading in readings))
+
+    def _keep_offers(self, plan: Plan, readings: Sequence[ReadingOf]) -> None:
+        offers = [{"message": each.label.strip(), "reading": memory.to_json(each)} for each in readings]
+        self.kept.update(offered=offers, offered_of=plan.source.name, offered_for=plan.question)
+
+    # ------------------------------------------------------------ results
+
+    async def conclude(self, returned: Returned) -> Step:
+        """Put the query's result into a sentence; after a failure try the next reading once."""
+        plan = self.plan
+        query_id = query_of(returned.cards)
+        if not returned.ok or query_id is None:
+            if plan is not None and plan.at == 0 and len(plan.understanding.readings) > 1:
+                return self._query(replace(plan, at=1))
+            return say(f"That query did not run. {returned.text}")
+        entry = await queries.get_query(self.desk.box, self.desk.actor, query_id)
+        self.desk.database = entry.database
+        rows = entry.result
+        if plan is None or rows is None:
+            count = 0 if rows is None else len(rows.rows)
+            return say(f"{count:,} {'row' if count == 1 else 'rows'}.")
+        self.kept.update(database=plan.source.name, question=plan.question, reading=memory.to_json(plan.reading))
+        asked = Asked(plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today)
+        return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked)) if part))
+
+    def _remarks(self, plan: Plan) -> str:
+        remarks = []
+        if plan.reading.confidence < SURE:
+            remarks.append("I may have misread this; please check how it was read.")
+        if plan.understanding.unknown_words:
+            words = listed([f"“{word}”" for word in plan.understanding.unknown_words])
+            remarks.append(f"I could not place {words} and left it out.")
+        return " ".join(remarks)
+
+    def _declined(self, understood: Understanding, candidates: Sequence[Source]) -> str:
+        about = [word for source in candidates for word in subjects(source, 6)][:10]
+        if not about:
+            names = listed([repr(source.name) for source in candidates])
+            return f"I know no tables of {names} yet; say “train {candidates[0].name}” first."
+        whose = "Your databases hold" if len(candidates) > 1 else f"{candidates[0].name} holds"
+        what = listed([f"“{word}”" for word in understood.unknown_words])
+        start = f"{whose} nothing about {what}." if what else f"I cannot answer that from {candidates[0].name}."
+        return f"{start} I can answer about: {', '.join(about)}."
+
+    # ------------------------------------------------------------ about answers
+
+    async def again(self, before: str) -> Step:
+        """Answer the last question once more, with what has been noted since."""
+        last = self.previous()
+        source = self.source(self.kept.get("database"))
+        if last is None or source is None or last.best is None:
+            return say(before)
+        understood = await self._read_anew(source, last)
+        best = understood.best
+        if best is None or best.sql == last.best.sql:
+            return say(
+                f"{before} The answer stays as it is: I cannot put this note into the query by rule. "
+                "It is kept for everybody who asks, and a connected model follows it."
+            )
+        return self._query(Plan(last.question, source, understood, before=f"{before} New answer:"))
+
+    async def _read_anew(self, source: Source, last: Understanding) -> Understanding:
+        found = await look_up(self.desk, source, probes(last.question, source.tables))
+        return read(last.question, source.tables, source.dialect, self.desk.today, None, found)
+
+    async def why(self, query_id: Any = None) -> str:
+        """How the last answer came about."""
+        if query_id is None:
+            return "There is no answer in this conversation yet."
+        entry = await queries.get_query(self.desk.box, self.desk.actor, query_id)
+        parts = [f"I asked {entry.database}:", f"\n\n```sql\n{entry.sql_executed or entry.sql_asked}\n```\n\n"]
+        if entry.answer is not None:
+            parts.insert(0, f"I read it as: {entry.answer.read_as}.")
+            reasons = "; ".join(entry.answer.reasons)
+            parts.append(f"Confidence {entry.answer.confidence:.2f}{': ' + reasons if reasons else ''}.")
+        return " ".join(parts)
+
+    def examples(self, name: str | None = None) -> list[str]:
+        """Questions that can be asked, made from the schema."""
+        source = self.source(name or self.desk.database)
+        sources = [source] if source else [each for each in self.sources if each.tables]
+        each = max(2, 6 // max(len(sources), 1))
+        return [question for one in sources[:3] for question in suggestions(one, self.desk.today, each)]
+
+
+def query_of(cards: Sequence[dict[str, Any]]) -> Any:
+    """The id of the query that a tool's cards show; None when they show none."""
+    return next((card["query_id"] for card in cards if card.get("type") == "result"), None)
