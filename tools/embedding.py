@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from tools.errors import ConfigurationError, ModelUnavailable
-from tools.vocabulary import lemma, related, vocabulary, words
 from tools.settings import Settings
+from tools.vocabulary import lemma, related, vocabulary, words
 
 if TYPE_CHECKING:
     from pydantic_ai.embeddings import Embedder as Remote

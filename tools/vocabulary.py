@@ -46,6 +46,11 @@ class Vocabulary:
     """Words of a question that name nothing."""
     common: frozenset[str]
     """Words of nearly every table: they tell tables apart badly."""
+    secret: tuple[tuple[str, ...], ...]
+    """Words in a column's name that say its values are secret."""
+    personal: tuple[tuple[str, ...], ...]
+    """Words in a column's name that say its values are personal, unless the name ends in a harmless one."""
+    harmless: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -66,6 +71,9 @@ def vocabulary() -> Vocabulary:
         groups=numbers,
         stop_words=frozenset(raw["stop"]["words"].split()),
         common=frozenset(raw["common"]["words"].split()),
+        secret=tuple(tuple(words.split()) for words in raw["private"]["secret"]),
+        personal=tuple(tuple(words.split()) for words in raw["private"]["personal"]),
+        harmless=frozenset(raw["private"]["harmless"]),
     )
 
 

@@ -15,6 +15,8 @@ class TrainedTable(Frozen):
     database_id: UUID
     shape: TableSchema
     description: str = ""
+    edited: bool = False
+    """True when a person has written the description: training keeps it."""
     values: Mapping[str, tuple[str, ...]] = {}
     """Column -> its frequent values, as text."""
     samples: tuple[Mapping[str, Any], ...] = ()
