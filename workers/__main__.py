@@ -23,7 +23,7 @@ def main() -> int:
         preload()
         crew_of(settings, settings.redis_url.get_secret_value()).run()
     except AssistantError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from tools.connectors.base import Frozen
 from tools.errors import AssistantError, Conflict
 from tools.store.models import LIVE_STATES, JobEventRow, JobRow
@@ -81,12 +83,12 @@ class Outcome(Frozen):
     """What a runner says at its end; `failed` and `cancelled` are told by raising instead."""
 
     state: Literal["succeeded", "partial", "empty"]
-    counts: dict[str, Any] = {}
+    counts: dict[str, Any] = Field(default_factory=dict)
     message: str = ""
     """The last line of the card; for partial and empty, the reason."""
 
 
-class JobCancelled(Exception):  # noqa: N818  # not an error: a person asked for it
+class JobCancelled(Exception):
     """Raised in a runner whose job a person has cancelled: tidy up and let it pass."""
 
 
