@@ -6,10 +6,11 @@ from datetime import date
 from itertools import product
 
 from assistant.offline.conditions import Conditions
-from assistant.offline.forms import Compare, Condition, Expr, Form, Member, Ref, Sort, tables_of
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Ref, Sort, compared, refs_of, tables_of
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.measures import measure
+from assistant.offline.mentions import NAME
 from assistant.offline.resolve import Assignment
 from assistant.offline.sketch import Pick, Sketch, Super, Var
 
@@ -92,6 +93,9 @@ class Assembler:
             if pick.agg:
                 return self._of_table(link.table, pick.agg)
             return self.display(link.table, choice)
+        if link.column == NAME and pick.agg in ("", "count"):
+            shown = self.display(link.table, choice if pick.agg else replace(choice, show="name"))
+            return shown if not pick.agg else (self.counted(link.table, choice, pick.distinct),)
         entry = self.lexicon.column(link.ref)
         if pick.agg == "count":
             return (self._count_column(link.ref, pick, choice),)
@@ -137,6 +141,7 @@ class Assembler:
             form = self._share(form)
         if not form.select and not form.star:
             return None
+        form = self._without_idle(form)
         if self.sketch.limit and not form.limit:
             form = form.change(limit=self.sketch.limit)
         if (
@@ -156,6 +161,13 @@ class Assembler:
             if link and id(var) not in lacking:
                 joined.append(link.table)
         return tuple(dict.fromkeys(joined))
+
+    def _without_idle(self, form: Form) -> Form:
+        """Drop tables that only the sub-queries use: joining them too would repeat rows."""
+        inner = {t for c in form.where for m in _members(c) for t in tables_of(m.form)}
+        used = {e.table for e in (*form.select, *form.group, *(s.expr for s in form.order))} | {form.star, self.main}
+        used |= {ref.table for c in (*form.where, *form.having) for ref in refs_of(c)} | {e.table for e in compared(form.having)}
+        return form.change(tables=tuple(t for t in form.tables if t in used or t not in inner))
 
     def _via(self) -> tuple[tuple[str, str], ...]:
         named = []
@@ -192,7 +204,7 @@ class Assembler:
         link = self.assignment.link(pick.var)
         if link is None:
             return ()
-        if not link.column:
+        if not link.column or link.column == NAME:
             return self.display(link.table, choice)
         return (Expr(link.table, link.ref, bucket=pick.bucket),)  # type: ignore[arg-type]
 
@@ -318,6 +330,15 @@ class Assembler:
         return form.change(
             select=(Expr(self.main, None, share=part, label="share"),), where=tests[:-1], group=(), order=()
         )
+
+
+def _members(condition: Condition) -> list[Member]:
+    match condition:
+        case Member():
+            return [condition]
+        case All() | Any():
+            return [m for part in condition.parts for m in _members(part)]
+    return []
 
 
 def drafts(

@@ -9,6 +9,8 @@ from assistant.offline.mentions import Item, Link
 from assistant.offline.periods import Period, of_year
 from assistant.offline.sketch import Lack, Operand, Order, Pick, Sketch, Subquery, Super, Test, Var
 
+WEAK = 0.6
+"""Below this a word is only related to a column."""
 END = Item("op", 0, 0, "", Op("end"))
 
 
@@ -30,7 +32,7 @@ class Clauses:
         self.distinct = False
         self.second = False
         self.agg_run: list[str] = []
-        self.reorder = ""
+        self.sorting = False
 
     # --- looking around -------------------------------------------------------------------------------------
 
@@ -74,7 +76,9 @@ class Clauses:
 
     def on_sign(self, item: Item, op: Op) -> None:
         """A comma ends a negation; a full stop or question mark opens a new sentence."""
-        if op.value in ".?!;":
+        if op.value == "(" and self.peek(1).kind == "column" and self.fresh and self.fresh[-1].var and self.fresh[-1].var.text.lower().split()[-1] in ("name", "names"):
+            self.sketch.picks.remove(self.fresh.pop())
+        elif op.value in ".?!;":
             self.close_pending()
             self.head = self.head or bool(self.peek(1).is_op("ask") or self.peek(1).is_op("order"))
             self.lack = None
@@ -107,8 +111,10 @@ class Clauses:
             if self.sketch.picks or self.sketch.subject or self.sketch.supers:
                 self.close_pending()
                 self.second = True
+                self.near = self.sketch.subject or self.near
             self.head = True
             self.lack = None
+            self.sorting = False
 
     def implied(self, kind: str) -> None:
         """A pick whose column is only implied by the question word."""
@@ -127,7 +133,13 @@ class Clauses:
         """`how many X`: rows of a table, or values of a column."""
         distinct = self.take_distinct()
         item = self.peek()
-        if item.kind == "table":
+        if item.kind == "table" and self.peek(1).kind == "column" and self.peek(1).start == item.end and self.peek(1).score >= WEAK:
+            near = self.table(item)
+            self.at += 2
+            var = self.var(self.peek(-1))
+            var.near, var.tight = near, True
+            pick = Pick(var, "count", distinct)
+        elif item.kind == "table":
             self.at += 1
             pick = Pick(self.table(item), "count", distinct)
         elif item.kind == "column":
@@ -189,6 +201,8 @@ class Clauses:
         if target.is_op("ask") and target.op and target.op.value == "count":
             self.at += 1
             return self.count()
+        if target.kind == "table" and self.peek(1).kind != "column" and self._numeric_alt(target):
+            target = replace(target, kind="column", links=self._numeric_alt(target))
         if target.kind == "table" and self.peek(1).kind == "column":
             self.at += 1
             near = self.table(target)
@@ -219,6 +233,11 @@ class Clauses:
             self.at += 2
             picks.extend(Pick(other, agg) for agg in run)
         return self.picked(picks)
+
+    def _numeric_alt(self, item: Item) -> tuple[Link, ...]:
+        """Number columns that a table's word may name as well (`rating`)."""
+        found = [link for link in item.alt if link.score >= WEAK]
+        return tuple(link for link in found if self.lexicon.column(link.ref).number and not self.lexicon.column(link.ref).identifier)
 
     def picked(self, picks: list[Pick]) -> None:
         """Aggregates are shown, unless a comparison follows in the body."""
@@ -265,12 +284,19 @@ class Clauses:
 
     def on_table(self, item: Item) -> None:
         """A table named alone."""
-        nexts = self.peek(1)
-        if nexts.kind == "column" and not self._same_start(item, nexts):
-            pass
+        spot = 1
+        while self._logic(self.peek(spot), "of", "any"):
+            spot += 1
+        if item.score < 0.72 and self.sketch.subject is not None and self.peek(spot).kind in ("table", "value", "text"):
+            self.sketch.verbs.append(item.text.lower())  # `play` before `sports`: the verb only says how they are tied
+            self.at += 1
+            return
         if self.lack is not None and self.lack.table is None and not self.lack.tests:
             self.lack.table = self.var(item)
             self.near = self.lack.table
+        elif self.lack is not None:
+            self.lack.more.append(self.var(item))
+            self.near = self.lack.more[-1]
         else:
             self.close_pending()
             self.table(item)
@@ -278,22 +304,22 @@ class Clauses:
             self.sketch.distinct, self.distinct = True, False
         self.at += 1
 
-    def _same_start(self, one: Item, other: Item) -> bool:
-        return one.start == other.start
-
     def column(self, item: Item) -> Var:
         """A column mention, owned perhaps by the table named right before."""
         var = self.var(item)
         prior = self.peek(-1)
         if prior.kind == "table" or (prior.text == "'s" and self.peek(-2).kind == "table"):
             var.near, var.tight = self.near, True
-        elif not self.head:
+        elif not self.head or self.second:
             var.near = self.near
         return var
 
     def on_column(self, item: Item) -> None:
         """A column: shown when in the head, else waiting for its value."""
         self.close_pending()
+        if item.links[0].weak and not self._tested_after(1):
+            self.weak(item)
+            return
         var = self.column(item)
         pick = Pick(var)
         self.at += 1
@@ -304,7 +330,10 @@ class Clauses:
         if self.lack is not None:
             self.pending = pick
             return
-        if self.head or follows == "shown":
+        before = self.peek(-2)
+        joined = self._logic(before, "and") or before.is_op("group") or before.text == ","
+        if self.head or (joined and not follows and self.sketch.picks and not self._flag(item)):
+            self.drop_generic(item, var)
             if self.distinct:
                 self.sketch.distinct, self.distinct = True, False
             self.sketch.picks.append(pick)
@@ -313,19 +342,42 @@ class Clauses:
         else:
             self.pending = pick
 
+    def _flag(self, item: Item) -> bool:
+        return any(self.lexicon.column(link.ref).flag for link in item.links[:2])
+
+    def drop_generic(self, item: Item, var: Var) -> None:
+        """`names of directors`, where directors are a column: the name is that column."""
+        last = self.sketch.picks[-1] if self.sketch.picks else None
+        if last is None or last not in self.fresh or last.agg or last.var is None or last.var.near is not None:
+            return
+        if not self._logic(self.peek(-2), "of") or last.var.text.lower() not in ("name", "names", "title", "titles", "value", "values"):
+            return
+        entry = self.lexicon.column(item.links[0].ref)
+        if entry.column.family == "text" and not self.lexicon.tables[entry.table].columns.get(entry.target):
+            self.sketch.picks.remove(last)
+            self.fresh.remove(last)
+
+    def weak(self, item: Item) -> None:
+        """A word that is only related to a column (`released`, `earn`): a hint, nothing to show."""
+        self.sketch.verbs.append(item.text.lower())
+        self.at += 1
+        if item.alt and item.alt[0].score > item.score and (self.lack is not None or not self.head):
+            self.at -= 1
+            self.on_table(replace(item, kind="table", links=item.alt))
+
     def _tested_next(self) -> str:
         """`value` when a value or a comparison stands right behind a column."""
+        column = self.peek(-1)
         for ahead in range(0, 3):
             item = self.peek(ahead)
-            if item.kind in ("value", "text"):
-                return (
-                    "value"
-                    if ahead == 0
-                    or not self._logic(self.peek(0), "of")
-                    or self.peek(0).text.lower() in ("of", "as")
-                    and not self.head
-                    else ""
-                )
+            if item.kind == "text":
+                between = [self.peek(i).text.lower() for i in range(ahead)]
+                return "value" if not self.head or not set(between) - {"of", "as", "is", "are", "named", "called"} else ""
+            if item.kind == "value":
+                if ahead == 0:
+                    return "value"
+                held = {link.ref for link in item.links} & {link.ref for link in column.links}
+                return "value" if held or (not self.head and self.peek(0).text.lower() in ("of", "as", "is", "are", "was")) else ""
             if item.kind in ("number", "period"):
                 return "value" if ahead == 0 or not self.head else ""
             if item.is_op("compare"):
@@ -365,6 +417,8 @@ class Clauses:
             self.on_relative()
         elif op.value == "or":
             self.either = True
+        elif op.value == "both":
+            self.sketch.both = True
         elif op.value == "but":
             self.lack = None
         elif op.value == "share":
@@ -380,6 +434,11 @@ class Clauses:
     def on_and(self, item: Item) -> None:
         """`and` goes on with what was going on; `and their`, `along with` return to what is shown."""
         text = item.text.lower()
+        if self.sorting and self.peek(1).kind == "column":
+            self.at += 1
+            self.order_keys(self.sketch.orders[-1].descending if self.sketch.orders else False)
+            self.sorting = False
+            return
         if self.lack and (self.lack.tests or self.lack.table) and not self._value_follows(1):
             self.lack = None
         if text in (
@@ -485,12 +544,6 @@ class Clauses:
         if pick is None or pick.agg:
             return None
         if pick in self.sketch.picks:
-            if (
-                self.head
-                and not (self._logic(self.peek(-1), "is") and self.peek(-1).text.lower() not in ("of",))
-                and self.peek(-1).kind != "column"
-            ):
-                return None
             if not self._holds(pick, item):
                 return None
             self.sketch.picks.remove(pick)
@@ -575,6 +628,13 @@ class Clauses:
         if isinstance(item.value, Period):
             self.add_test(Test(pick, "=", [item.value]))
 
+    def _dated(self, pick: Pick) -> bool:
+        """True for a date, or a year kept as a number."""
+        if pick.var is None or pick.agg:
+            return False
+        entries = [self.lexicon.column(link.ref) for link in pick.var.links if link.column]
+        return any(e.temporal or (e.number and e.lemmas & {"year", "founded", "built", "date"}) for e in entries)
+
     def _temporal(self, pick: Pick) -> bool:
         if pick.var is None or pick.agg:
             return False
@@ -589,8 +649,26 @@ class Clauses:
             self.at += 1
             self.superlative(int(number))
             return
+        if self.head and nexts.kind == "table" and self.lack is None and not self._logic(self.peek(-1), "relative") and not self.peek(-1).is_op("compare"):
+            self.at += 1
+            self.sketch.limit = int(number)
+            return
+        prior = self.peek(-1)
         self.at += 1
         self.skip("unit")
+        more: list[Operand | Subquery | Link] = [number]
+        while (self._logic(self.peek(), "or", "and") or self.peek().text == ",") and self.peek(1).kind == "number" and isinstance(self.peek(1).value, int | float):
+            more.append(self.peek(1).value)  # type: ignore[arg-type]
+            self.at += 2
+        if len(more) > 1:
+            self.listed(more)
+            return
+        if prior.kind == "table" and prior.end == item.start and self.pending is None and nexts.kind not in ("table", "column"):
+            keys = self.lexicon.tables[prior.links[0].table].key
+            if len(keys) == 1:
+                var = Var("column", "id", [Link(link.table, self.lexicon.tables[link.table].key[0], score=link.score) for link in prior.links if len(self.lexicon.tables[link.table].key) == 1], near=self.near, tight=True)
+                self.add_test(Test(Pick(var), "=", [number]))
+                return
         if (
             self.peek().is_op("compare")
             and self.peek().op
@@ -618,10 +696,20 @@ class Clauses:
             )
             return
         if self.peek().kind in ("table", "column"):
-            if self.head and not self.sketch.picks and self.sketch.subject is None and self.peek().kind == "table":
+            if self.head and self.peek().kind == "table" and self.lack is None and not (self.pending and self.pending.agg):
                 self.sketch.limit = int(number)
                 return
             self.compare("=", "", number)
+
+    def listed(self, values: list[Operand | Subquery | Link]) -> None:
+        """`4 or 5 stars`, `years 2008 and 2009`."""
+        first = values[0]
+        assert isinstance(first, int | float)
+        before = len(self.sketch.tests)
+        self.compare("=", "", first)
+        tests = self.lack.tests if self.lack is not None else self.sketch.tests
+        if tests and (self.lack is not None or len(tests) > before):
+            tests[-1].values = values
 
     # --- comparisons ----------------------------------------------------------------------------------------
 
@@ -699,6 +787,7 @@ class Clauses:
         number = isinstance(operand, int | float)
         if (
             pick is not None
+            and not (isinstance(operand, Period) and not self._dated(pick))
             and not (hint and pick in self.sketch.picks)
             and not (pick in self.sketch.picks and self.head and number and item.kind in ("table", "column"))
         ):
@@ -719,8 +808,13 @@ class Clauses:
             numeric = item.kind == "column" and self._summable(item)
             if item.kind == "table":
                 self.sketch.tables.append(var)
+            if item.kind == "table" and op == ">=" and operand == 1 and self.lack is None:
+                self.near = var
+                return
             self.add_test(Test(Pick(var, "" if numeric else "count", distinct), op, [operand]))
             return
+        if pick is not None and isinstance(operand, Period):
+            self.pending = None
         if isinstance(operand, Subquery) and not hint and operand.var is not None:
             self.add_test(Test(Pick(operand.var), op, [operand]))
             return
@@ -798,6 +892,8 @@ class Clauses:
         self.take_distinct()
         while self.peek().kind in ("column", "table"):
             target = self.peek()
+            if target.kind == "table" and target.alt and target.alt[0].score >= target.score - 0.05 and " " in target.text:
+                target = replace(target, kind="column", links=target.alt)
             if op.value == "by" and self._tested_after(1):
                 return
             self.at += 1
@@ -867,7 +963,7 @@ class Clauses:
         target = self.peek()
         if op.kind == "frequent":
             return self.frequent(op, count)
-        if not op.hint and self.head and count == 1 and target.kind == "column" and self._is_aggregate(prior):
+        if not op.hint and self.head and count == 1 and self._run_of_aggregates() and self._is_aggregate(prior):
             self.at -= 1
             return self.on_aggregate(item, Op("aggregate", op.value))
         self.skip("logic.of", "logic.is")
@@ -878,9 +974,23 @@ class Clauses:
         elif target.is_op("aggregate"):
             self.at += 1
             self.skip("logic.of", "distinct")
-            pick = Pick(
-                self.column(self.peek()) if self.peek().kind == "column" else None, target.op.value if target.op else ""
-            )
+            agg = target.op.value if target.op else ""
+            target = self.peek()
+            if target.kind == "table" and self._numeric_alt(target):
+                target = replace(target, kind="column", links=self._numeric_alt(target))
+            elif target.kind == "table" and self.peek(1).kind == "column":
+                self.counted(target)
+                target = self.peek()
+            elif target.is_op("ask") and target.op and target.op.value == "count":
+                self.at += 1
+                target = self.peek()
+                agg = "count"
+            if target.kind == "column":
+                pick = Pick(self.column(target), agg)
+            elif target.is_op("measure"):
+                pick = Pick(None, agg, measure=target.op.value if target.op else "")
+            else:
+                pick = Pick(self.var(target), "count") if target.kind == "table" else Pick(None, agg)
             self.at += 1
         elif target.is_op("measure"):
             self.at += 1
@@ -910,10 +1020,31 @@ class Clauses:
                 pick = Pick(Var("column", "size", [], near=None, hint="size"))
         else:
             pick = Pick(None, "count")
-        plural = count > 1
-        self.sketch.supers.append(Super(pick, op.value == "max", count, plural))
+        open_super = self.sketch.supers[-1] if self.sketch.supers else None
+        if open_super and open_super.pick.var is None and not open_super.pick.agg and not open_super.pick.measure:
+            count = max(count, open_super.count)
+            self.sketch.supers.pop()
+        if self.sketch.limit and count == 1:
+            count, self.sketch.limit = self.sketch.limit, None
+        self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1))
         self.pending = None
         return None
+
+    def _run_of_aggregates(self) -> bool:
+        """True when a column (or `and minimum X`) follows: an aggregate, no ranking."""
+        spot = 0
+        while True:
+            item = self.peek(spot)
+            if item.kind == "column":
+                return True
+            if item.kind == "table":
+                return bool(self._numeric_alt(item)) and spot > 0
+            plain = item.is_op("aggregate") or (item.is_op("superlative") and item.op is not None and not item.op.hint)
+            if spot == 0 and item.is_op("aggregate"):
+                return False
+            if not (plain or self._logic(item, "and", "of") or item.text == ","):
+                return False
+            spot += 1
 
     def counted(self, target: Item) -> Var | None:
         """The table (or column) whose rows are counted for a superlative."""
@@ -949,10 +1080,16 @@ class Clauses:
 
     def frequent(self, op: Op, count: int) -> None:
         """`the most common X`: rows grouped by X, the biggest group."""
+        through = self.peek(0).op is not None and self._logic(self.peek(), "of")
         self.skip("logic.of", "logic.is")
         target = self.peek()
         pick = Pick(None, "count")
-        if target.kind in ("column", "table"):
+        shown_before = [p for p in self.sketch.picks if not p.agg]
+        if target.kind == "table" and through and shown_before:
+            self.at += 1
+            self.table(target)
+            self.sketch.groups.extend(shown_before)
+        elif target.kind in ("column", "table"):
             self.at += 1
             if target.kind == "table" and self.peek().kind == "column":
                 self.near = self.table(target)
@@ -1009,6 +1146,9 @@ class Clauses:
             if pick is None:
                 return any_key
             any_key = True
+            self.sorting = True
+            while self.peek().kind == "column" and pick.var and {x.ref for x in self.peek().links[:1]} & {x.ref for x in pick.var.links}:
+                self.at += 1
             order = Order(pick, down)
             self.sketch.orders.append(order)
             spot = 0

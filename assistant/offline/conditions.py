@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Operator, Ref, Sort
-from assistant.offline.mentions import Link
+from assistant.offline.mentions import NAME, Link
 from assistant.offline.periods import Period
 from assistant.offline.sketch import Lack, Operand, Pick, Subquery, Test
 
@@ -52,7 +52,7 @@ class Conditions:
         if test.pick.agg:
             return self._aggregated(test, choice)
         link = self.a.assignment.link(test.pick.var)
-        if link is None or not link.column:
+        if link is None or not link.column or link.column == NAME:
             if link is not None and test.values:
                 return self._named(link.table, test)
             return None
@@ -65,6 +65,8 @@ class Conditions:
             return None
         if len(made) == 1:
             return made[0]
+        if test.joined == "and" and link.table == self.a.main and not self.a.sketch.both:
+            return Any(tuple(made))
         return All(tuple(made)) if test.joined == "and" else Any(tuple(made))
 
     def _named(self, table: str, test: Test) -> Condition | None:
@@ -250,6 +252,7 @@ class Conditions:
         counted = [c for t, c in tests if c is not None and t.pick.agg]
         link = self.a.assignment.link(lack.table)
         tables = [link.table] if link else []
+        tables.extend(x.table for x in map(self.a.assignment.link, lack.more) if x and x.table not in tables)
         main = self.a.main
         for condition in made:
             tables.extend(t for t in _tables_in(condition) if t not in tables)

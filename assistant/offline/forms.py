@@ -147,12 +147,13 @@ def refs_of(part: Condition | Expr | Sort | Form) -> tuple[Ref, ...]:
 
 def tables_of(form: Form) -> tuple[str, ...]:
     """Tables a form's FROM must reach, the one it is about first."""
-    exprs = [*form.select, *form.group, *(sort.expr for sort in form.order), *_compared(form.where + form.having)]
+    exprs = [*form.select, *form.group, *(sort.expr for sort in form.order), *compared(form.where + form.having)]
     names = [*form.tables, form.star, *(expr.table for expr in exprs), *(ref.table for ref in refs_of(form))]
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _compared(parts: tuple[Condition, ...]) -> list[Expr]:
+def compared(parts: tuple[Condition, ...]) -> list[Expr]:
+    """Expressions on either side of the comparisons within some conditions."""
     found: list[Expr] = []
     for part in parts:
         match part:
@@ -161,7 +162,7 @@ def _compared(parts: tuple[Condition, ...]) -> list[Expr]:
                 if isinstance(part.value, Expr):
                     found.append(part.value)
             case All() | Any():
-                found.extend(_compared(part.parts))
+                found.extend(compared(part.parts))
             case Not():
-                found.extend(_compared((part.part,)))
+                found.extend(compared((part.part,)))
     return found

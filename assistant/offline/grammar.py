@@ -38,7 +38,7 @@ class Grammar:
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
 
-_AT_START = "name state report print present list describe count identify provide select sort order find show number"
+_AT_START = "name state report print present list describe identify provide select sort order find show number"
 
 
 @lru_cache(maxsize=4)
@@ -96,4 +96,6 @@ def phrases_at(tokens: Sequence[Token], start: int) -> list[tuple[int, Op]]:
 def _opens(tokens: Sequence[Token], start: int) -> bool:
     if start == 0 or tokens[start - 1].kind == "sign":
         return True
-    return tokens[start - 1].lower in ("please", "and", "then", "you", "to", "me", "us")
+    if tokens[start - 1].lower in ("please", "then", "you"):
+        return True
+    return tokens[start - 1].lower == "and" and tokens[start].lower in ("list", "find", "show", "identify", "sort", "describe", "provide")

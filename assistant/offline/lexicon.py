@@ -35,6 +35,8 @@ class ColumnEntry:
     column: Column
     words: tuple[Word, ...]
     squeezed: str
+    raw: tuple[Word, ...] = ()
+    """The words as they are written, where abbreviations were written out."""
     values: Mapping[str, str] = field(default_factory=dict)
     """Plain form -> stored form of the known values."""
     is_key: bool = False
@@ -151,7 +153,8 @@ class Lexicon:
         _mark_bridges(self.tables)
 
     def _index(self, entry: TableEntry | ColumnEntry) -> None:
-        for word in {word.lemma for word in entry.words if word.weight > 0}:
+        raw = entry.raw if isinstance(entry, ColumnEntry) else ()
+        for word in {word.lemma for word in (*entry.words, *raw) if word.weight > 0}:
             self.by_word[word].append(entry)
             self.by_stem[stem(word)].append(entry)
         self.by_squeezed[entry.squeezed].append(entry)
@@ -162,8 +165,9 @@ class Lexicon:
                     self.longest_value = max(self.longest_value, min(8, value.count(" ") + 1))
 
     def column(self, ref: Ref) -> ColumnEntry:
-        """The entry of a column."""
-        return self.tables[ref.table].columns[ref.column]
+        """The entry of a column; for the name of a row, the first column that names it."""
+        table = self.tables[ref.table]
+        return table.columns.get(ref.column) or table.columns[table.display[0]]
 
     def text_columns(self) -> Iterable[ColumnEntry]:
         """Columns whose values may be named in a question and are not all known."""
@@ -191,11 +195,23 @@ def _table(trained: TrainedTable) -> TableEntry:
             column=column,
             words=_weigh(_column_lemmas(column.name, shape.name, prefix), lemmas),
             squeezed=_squeeze(column.name),
+            raw=_raw(column.name, _column_lemmas(column.name, shape.name, prefix), lemmas),
             values={plain(value): value for value in (*column.enum_values, *values)},
             is_key=column.name in keys,
             target=targets.get(column.name, ""),
         )
     return TableEntry(shape.qualified_name, trained, words, _squeeze(shape.name), columns)
+
+
+def _raw(name: str, written_out: tuple[str, ...], table: tuple[str, ...]) -> tuple[Word, ...]:
+    parts = [part for part in name.lower().split("_") if part]
+    plain = tuple(lemma(part) for part in parts)
+    if plain == written_out or len(parts) == len(written_out):
+        return ()
+    first = split_name(parts[0])
+    if len(parts) > 1 and all(lemma(word) in table for word in first):
+        plain = tuple(lemma(word) for word in first) + plain[1:]
+    return _weigh(plain, table)
 
 
 def _squeeze(name: str) -> str:

@@ -10,7 +10,7 @@ from rapidfuzz.distance import DamerauLevenshtein
 
 from assistant.offline.forms import Ref
 from assistant.offline.grammar import Op, grammar, phrases_at
-from assistant.offline.lexicon import ColumnEntry, Lexicon, TableEntry
+from assistant.offline.lexicon import ColumnEntry, Lexicon, TableEntry, Word
 from assistant.offline.periods import Period, period_at
 from assistant.offline.tokens import Token, plain, stem
 from assistant.offline.understanding import Probe
@@ -29,6 +29,8 @@ class Link:
     column: str = ""
     value: str = ""
     score: float = 1.0
+    weak: bool = False
+    """Tied only by a related word (`released`, `earn`), not by the name or a synonym."""
 
     @property
     def ref(self) -> Ref:
@@ -47,6 +49,8 @@ class Item:
     op: Op | None = None
     links: tuple[Link, ...] = ()
     value: str | int | float | date | Period | None = None
+    alt: tuple[Link, ...] = ()
+    """For a table the columns, for a column the tables, that the same words may name."""
 
     @property
     def score(self) -> float:
@@ -89,6 +93,13 @@ def links_at(lexicon: Lexicon, tokens: Sequence[Token], start: int) -> list[Item
             "of",
             "the",
             "'s",
+            "they",
+            "were",
+            "was",
+            "it",
+            "their",
+            "its",
+            "per",
             "a",
             "in",
             "on",
@@ -104,11 +115,34 @@ def links_at(lexicon: Lexicon, tokens: Sequence[Token], start: int) -> list[Item
             continue
         tables, columns = _named(lexicon, span)
         text = " ".join(token.text for token in span)
+        if len(span) == 1 and span[0].lower in _NAMING:
+            continue
         if tables:
-            items.append(Item("table", start, end, text, links=tables))
+            items.append(Item("table", start, end, text, links=tables, alt=columns))
         if columns:
-            items.append(Item("column", start, end, text, links=columns))
+            items.append(Item("column", start, end, text, links=columns, alt=tables))
     return items
+
+
+def shared_head(lexicon: Lexicon, tokens: Sequence[Token], start: int) -> Item | None:
+    """`first` in `first and last name`: a word that shares the noun behind the next one."""
+    spot = start + 1
+    while spot < len(tokens) and spot < start + 5 and tokens[spot].lower not in ("and", "or"):
+        if tokens[spot].lower != "," and tokens[spot - 1].lower != ",":
+            return None
+        spot += 1
+    if spot == start + 1 and (spot >= len(tokens) or tokens[spot].lower not in ("and", "or")):
+        return None
+    for last in range(spot + 2, min(len(tokens), spot + 4)):
+        noun, other = tokens[last], tokens[spot + 1 : last + 1]
+        if noun.kind != "word":
+            return None
+        _, theirs = _named(lexicon, other)
+        _, mine = _named(lexicon, (tokens[start], noun))
+        good = tuple(link for link in mine if link.score > 0.85)
+        if good and theirs and theirs[0].score > 0.85 and good[0].ref != theirs[0].ref:
+            return Item("column", start, start + 1, tokens[start].text, links=good)
+    return None
 
 
 def _squeezed(lexicon: Lexicon, span: Sequence[Token]) -> Sequence[TableEntry | ColumnEntry]:
@@ -122,27 +156,39 @@ def _squeezed(lexicon: Lexicon, span: Sequence[Token]) -> Sequence[TableEntry | 
     )
 
 
-_JOINING = frozenset({"of", "the", "in", "a", "per", "to", "for", "by", "on"})
+_NAMING = frozenset({"named", "called", "titled", "has", "have", "live", "lives", "living", "lived"})
+"""Words that lead to a value and name no column, though they share a stem with one."""
+_JOINING = frozenset({"of", "the", "in", "a", "per", "to", "for", "by", "on", "they", "were", "was", "it", "is", "are", "their", "its"})
 
 
 def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
     content = [t.lower for t in span if t.lower not in _JOINING]
     if not content or span[0].lower in _JOINING and not _squeezed(lexicon, span):
         return (), ()
-    scores: dict[int, tuple[TableEntry | ColumnEntry, float]] = {}
+    scores: dict[int, tuple[TableEntry | ColumnEntry, float, bool]] = {}
     for entry in _candidates(lexicon, content):
-        quality = _fit(entry, content)
-        if quality > 0.3:
-            scores[id(entry)] = (entry, quality)
+        quality, weak = _fit(entry, content)
+        if quality > 0.3 and not (len(content) == 1 and content[0] in grammar().fill and quality < 0.8 and content[0] not in _NOUNS):
+            scores[id(entry)] = (entry, quality, weak)
     for entry in _squeezed(lexicon, span):
-        scores[id(entry)] = (entry, 1.02)
+        scores[id(entry)] = (entry, 1.02, False)
     tables, columns = [], []
-    for entry, quality in scores.values():
+    for entry, quality, weak in scores.values():
         if isinstance(entry, TableEntry):
-            tables.append(Link(entry.name, score=round(quality, 4)))
+            tables.append(Link(entry.name, score=round(quality, 4), weak=weak))
         else:
-            columns.append(Link(entry.table, entry.column.name, score=round(quality, 4)))
+            columns.append(Link(entry.table, entry.column.name, score=round(quality, 4), weak=weak))
+    if len(content) == 1 and content[0] in ("name", "names"):
+        tabled = {link.table for link in columns if link.score > 0.9}
+        columns.extend(Link(t.name, NAME, score=0.9) for t in lexicon.tables.values() if t.name not in tabled and t.display != t.key)
+    if [lemma(word) for word in content] == ["full", "name"] and not any(link.score > 0.9 for link in columns):
+        columns = [Link(t.name, NAME, score=1.0) for t in lexicon.tables.values() if len(t.display) > 1] or columns
     return _best(tables), _best(columns)
+
+
+NAME = "@name"
+"""Stands for the columns that name a row of a table, whatever they are."""
+_NOUNS = frozenset({"date", "dates", "detail", "details", "item", "items", "order", "orders", "time", "times", "total", "value", "values", "result", "results", "record", "records", "kind", "list"})
 
 
 def _best(links: list[Link]) -> tuple[Link, ...]:
@@ -179,10 +225,21 @@ def _misspelt(lexicon: Lexicon, word: str) -> list[TableEntry | ColumnEntry]:
     ]
 
 
-def _fit(entry: TableEntry | ColumnEntry, content: Sequence[str]) -> float:
-    """How well the words of a span name an entry: covered share of its weight, times nearness of the words."""
-    left = list(entry.words)
+def _fit(entry: TableEntry | ColumnEntry, content: Sequence[str]) -> tuple[float, bool]:
+    """How well the words of a span name an entry: covered share of its weight, times nearness of the words.
+
+    The second value says that some word is only related.
+    """
+    best = _fit_words(entry.words, content)
+    if isinstance(entry, ColumnEntry) and entry.raw:
+        best = max(best, _fit_words(entry.raw, content))
+    return best
+
+
+def _fit_words(words: Sequence[Word], content: Sequence[str]) -> tuple[float, bool]:
+    left = list(words)
     covered = nearness = 0.0
+    weak = False
     for word in content:
         best, pick = 0.0, None
         for other in left:
@@ -190,12 +247,13 @@ def _fit(entry: TableEntry | ColumnEntry, content: Sequence[str]) -> float:
             if near > best:
                 best, pick = near, other
         if pick is None:
-            return 0.0
+            return 0.0, False
         left.remove(pick)
         covered += pick.weight * best
         nearness += best
-    total = sum(word.weight for word in entry.words) or 1.0
-    return 0.85 * covered / total + 0.15 * nearness / len(content) if covered else 0.0
+        weak = weak or best < 0.6
+    total = sum(word.weight for word in words) or 1.0
+    return (0.85 * covered / total + 0.15 * nearness / len(content) if covered else 0.0), weak
 
 
 @lru_cache(maxsize=100_000)
@@ -286,7 +344,7 @@ def covers(lexicon: Lexicon, tokens: Sequence[Token], today: date, found: Mappin
     return [Cover(path, score) for score, path in sorted(best[-1], key=lambda pair: -pair[0])[:BREADTH]]
 
 
-_STRENGTH = {"logic": 0.25, "ask": 0.5, "everything": 0.8, "unit": 0.15, "measure": 0.6, "null": 0.6, "distinct": 0.7}
+_STRENGTH = {"logic": 0.25, "ask": 0.5, "everything": 0.8, "unit": 0.3, "measure": 0.6, "null": 0.6, "distinct": 0.7}
 
 
 def _arcs(
@@ -298,7 +356,7 @@ def _arcs(
     arcs: list[tuple[Item, float]] = []
     for end, op in phrases_at(tokens, start):
         strength = _STRENGTH.get(op.kind, 0.75) * (0.6 if op.weak else 1.0)
-        length = (end - start) ** 1.15
+        length = (end - start) ** 1.25
         arcs.append((Item("op", start, end, " ".join(t.text for t in tokens[start:end]), op), strength * length))
     if period := period_at(tokens, start, today):
         arcs.append(
@@ -308,13 +366,16 @@ def _arcs(
             )
         )
     arcs.extend((item, _worth(item, tokens)) for item in links_at(lexicon, tokens, start))
+    if token.kind == "word" and (shared := shared_head(lexicon, tokens, start)):
+        arcs.append((shared, 1.5))
     arcs.extend((item, _worth(item, tokens)) for item in values_at(lexicon, tokens, start, looked))
     number = (
         token.value if token.kind == "number" else grammar().numbers.get(token.lower) if token.kind == "word" else None
     )
     if isinstance(number, int | float):
         arcs.append((Item("number", start, start + 1, token.text, value=number), 0.9))
-    if token.lower in grammar().fill or token.lower == "'s":
+    worded = any(item.end == start + 1 and item.kind == "op" and not item.is_op("ask", "unit") for item, _ in arcs)
+    if not worded and (token.lower in grammar().fill or token.lower == "'s"):
         arcs.append((Item("op", start, start + 1, token.text, Op("fill")), 0.05))
     elif token.kind == "word" and not any(item.end == start + 1 and item.kind != "unknown" for item, _ in arcs):
         arcs.append((Item("unknown", start, start + 1, token.text), -0.5))
@@ -327,12 +388,16 @@ def _worth(item: Item, tokens: Sequence[Token]) -> float:
     length = sum(1 for token in tokens[item.start : item.end] if token.lower not in _JOINING) + 0.35 * sum(
         1 for token in tokens[item.start : item.end] if token.lower in _JOINING
     )
-    worth: float = item.score * length**1.2
+    worth: float = item.score * length**1.3
     if item.kind == "value":
         capital = any(token.capital for token in tokens[item.start : item.end]) or tokens[item.start].kind == "quoted"
         worth *= 1.1 if capital else 0.93
         if item.start == 0 and item.end == 1:
             worth *= 0.6
+    if item.kind == "table":
+        worth += 0.04
+    if item.links and item.links[0].weak:
+        worth *= 0.8
     if item.kind == "text":
         worth = 0.5
     if item.kind in ("table", "column") and length == 1 and tokens[item.start].lower in grammar().fill:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import ColumnEntry, Lexicon
-from assistant.offline.mentions import Link
+from assistant.offline.mentions import NAME, Link
 from assistant.offline.sketch import Pick, Sketch, Subquery, Test, Var
 
 WIDTH = 10
@@ -72,6 +72,8 @@ def variables(sketch: Sketch) -> list[Var]:
         add_test(test)
     for lack in sketch.lacks:
         add(lack.table)
+        for var in lack.more:
+            add(var)
         for test in lack.tests:
             add_test(test)
     every = list(found.values())
@@ -222,7 +224,7 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:
 
 
 def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph, need: str) -> float:
-    gain = 2.0 * link.score
+    gain = 2.0 * link.score - (2.5 if var.kind == "table" else 3.0)
     owner = state.link(var.near)
     if owner is not None:
         if owner.table == link.table:
@@ -236,6 +238,8 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
             gain -= 0.35 * min(min(graph.distance(table, link.table) for table in state.tables), 6.0)
     if var.kind == "table":
         return gain + (0.05 if not lexicon.tables[link.table].bridge else -0.1)
+    if link.column == NAME:
+        return gain - (1.0 if need in ("summed", "ordered") else 0.0)
     entry = lexicon.column(link.ref)
     if need == "summed" and (not entry.number or entry.identifier):
         gain -= 1.2

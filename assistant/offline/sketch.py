@@ -82,6 +82,8 @@ class Lack:
     """What must not exist: rows of a table, with their own tests."""
 
     table: Var | None
+    more: list[Var] = field(default_factory=list)
+    """Further tables named within the negation."""
     tests: list[Test] = field(default_factory=list)
 
 
@@ -109,7 +111,10 @@ class Sketch:
     everything: bool = False
     limit: int | None = None
     share: bool = False
+    both: bool = False
     unknown: list[str] = field(default_factory=list)
+    verbs: list[str] = field(default_factory=list)
+    """Words that are only related to a column."""
     dropped: list[str] = field(default_factory=list)
     """Words understood but not used."""
     features: dict[str, float] = field(default_factory=dict)
