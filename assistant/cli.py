@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -12,10 +12,11 @@ import typer
 from assistant import printing
 from assistant.up import Ended, Narrator, child_environment, program, up
 from tools.embedded import AlreadyRunning, lifeline, running, servers
-from tools.errors import AssistantError
+from tools.errors import AssistantError, Conflict, Invalid
 from tools.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from tools.databases import Database
     from tools.jobs import Job
     from tools.toolbox import Actor, Toolbox
 
@@ -112,14 +113,33 @@ def doctor(as_json: Json = False) -> None:
 @app.command("rotate-key")
 def rotate_key(
     old_key: Annotated[
-        str, typer.Option(prompt="The old secret key", hide_input=True, envvar="TABLETALK_OLD_SECRET_KEY")
-    ],
+        str | None, typer.Option(envvar="TABLETALK_OLD_SECRET_KEY", help="Asked for when needed.")
+    ] = None,
 ) -> None:
-    """Encrypt stored credentials anew with TABLETALK_SECRET_KEY; give the old key at the prompt."""
+    """Encrypt stored credentials anew: with TABLETALK_SECRET_KEY, or with a new key that is kept in the home."""
     from tools import databases
+    from tools.credentials import replacing_kept_key, secret_key
 
-    count = _with_box(lambda box, _actor: databases.rotate_key(box, old_key))
-    printing.narrate(f"Encrypted anew: the credentials of {count} database(s).")
+    settings = load_settings()
+    if running(settings) is not None:
+        raise Conflict("Tabletalk is running with the old key; stop it, rotate the key, start it again.")
+    with ExitStack() as stack:
+        if settings.secret_key is None and settings.local:
+            old, new = stack.enter_context(replacing_kept_key(settings))
+        else:
+            old, new = old_key or typer.prompt("The old secret key", hide_input=True, err=True), secret_key(settings)
+        count = _with_box(lambda box, _actor: databases.rotate_key(box, old, new))
+    printing.narrate(f"Encrypted anew: {count} credential(s). Start every process of Tabletalk again.")
+
+
+@app.command()
+def reembed(
+    force: Annotated[bool, typer.Option(help="Also where the model has not changed.")] = False, user: As = None
+) -> None:
+    """Make the vectors of trained tables anew, after TABLETALK_EMBEDDING_MODEL has changed."""
+    from tools import schemas
+
+    printing.narrate(str(_with_box(lambda box, actor: schemas.reembed(box, actor, force=force), user)))
 
 
 @user_app.command("add")
@@ -153,7 +173,7 @@ def list_databases(as_json: Json = False, user: As = None) -> None:
     from tools import databases
 
     found = _with_box(databases.list_databases, user)
-    printing.show(found, ("name", "dialect", "host", "port", "database", "tables", "trained", "last_error"), as_json)
+    printing.show(found, ("name", "kind", "place", "tables", "trained", "health"), as_json)
 
 
 @databases_app.command("register")
@@ -171,12 +191,15 @@ def register_database(
     user: As = None,
 ) -> None:
     """Register a database; its URL is asked for, so that the password stays out of the shell's history."""
-    from tools import databases
+    from tools import databases, schemas
 
-    registered = _with_box(
-        lambda box, actor: databases.register(box, actor, name, databases.address_from_url(url)), user
-    )
-    printing.show([registered], ("name", "dialect", "host", "port", "database"), as_json)
+    async def work(box: "Toolbox", actor: "Actor") -> tuple["Database", "Job"]:
+        registered = await databases.register(box, actor, name, databases.address_from_url(url))
+        return registered, await schemas.start_training(box, actor, name)
+
+    registered, job = _with_box(work, user)
+    printing.narrate(f"{registered.warning} {job.title} is queued as job {job.id}.".strip())
+    printing.show([registered], ("name", "kind", "place", "health"), as_json)
 
 
 @databases_app.command("check")
@@ -185,7 +208,7 @@ def check_database(name: str, as_json: Json = False, user: As = None) -> None:
     from tools import databases
 
     found = _with_box(lambda box, actor: databases.check(box, actor, name), user)
-    printing.show([found], ("name", "dialect", "host", "last_error", "checked_at"), as_json)
+    printing.show([found], ("name", "kind", "place", "health", "warning"), as_json)
     raise typer.Exit(1 if found.last_error else 0)
 
 
@@ -200,18 +223,17 @@ def forget_database(
 
     if not yes:
         typer.confirm(f"Forget {name!r} with its training, notes and examples?", abort=True, err=True)
-    _with_box(lambda box, actor: databases.forget(box, actor, name, approved_by=actor.user_id), user)
-    printing.narrate(f"Forgot {name!r}.")
+    gone = _with_box(lambda box, actor: databases.forget(box, actor, name, approved_by=actor.user_id), user)
+    printing.narrate(str(gone))
 
 
 @app.command()
 def train(database: str, tables: str = "*", as_json: Json = False, user: As = None) -> None:
     """Train tables of a database (a name or a pattern), and follow the job to its end."""
-    from tools import jobs
-    from tools.schemas import training
+    from tools import jobs, schemas
 
     async def work(box: "Toolbox", actor: "Actor") -> "Job":
-        job = await training.start_training(box, actor, database, tables)
+        job = await schemas.start_training(box, actor, database, tables)
         if not (await box.queue.stats()).workers:
             printing.narrate("No worker is running; the job waits for one: `tabletalk up` or `tabletalk worker`.")
             return job
@@ -231,7 +253,14 @@ def tables(database: str, as_json: Json = False, user: As = None) -> None:
     from tools import schemas
 
     found = _with_box(lambda box, actor: schemas.catalog(box, actor, database), user)
-    printing.show(found, ("qualified", "description", "trained_at"), as_json)
+    if as_json:
+        printing.show(found, (), as_json)
+    else:
+        rows = [
+            (table.shape.qualified_name, table.shape.row_estimate, table.trained_at, table.description)
+            for table in found
+        ]
+        printing.print_table(("table", "rows", "trained", "description"), rows)
 
 
 @app.command()
@@ -313,7 +342,6 @@ def retry_job(job: int, as_json: Json = False, user: As = None) -> None:
 def _with_box(work: "Callable[[Toolbox, Actor], Awaitable[Result]]", user: str | None = None) -> Result:
     """Run `work(box, actor)` with the servers of this set-up, starting them for as long as it takes."""
     from assistant.accounts import find_person, local_person
-    from tools.errors import Invalid
     from tools.toolbox import open_toolbox
 
     async def opened(settings: Settings) -> Result:

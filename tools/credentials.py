@@ -1,9 +1,12 @@
 """Encryption of what must not be read from the store: AES-GCM, the key outside the database."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -63,13 +66,27 @@ def secret_key(settings: Settings) -> str:
     return _kept_key(settings.home / "secret_key")
 
 
+@contextmanager
+def replacing_kept_key(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Give the key kept in `home` and a new one; the new one is kept when the block succeeds.
+
+    The new key is on disk before anything is encrypted with it, and a run that was cut short goes on with it.
+    """
+    kept, following = settings.home / "secret_key", settings.home / "secret_key.next"
+    yield _kept_key(kept), _kept_key(following)
+    following.replace(kept)
+
+
 def _kept_key(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    with os.fdopen(handle, "w") as file:
-        file.write(key)
-    return key
+    """Read the key, made first when there is none; it appears whole or not at all, and once for all processes."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was quicker
+            os.link(unfinished, path)
+        unfinished.unlink()
+    return path.read_text().strip()
