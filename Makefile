@@ -27,7 +27,7 @@ bench: test-environment
 # Needs uv and the network. The locks hold versions and hashes, and no address.
 lock:
 	@$(LOCK) --output-file requirements.lock
-	@$(LOCK) --group dev --constraint requirements.lock --output-file tests/requirements.lock
+	@$(LOCK) --group dev --output-file tests/requirements.lock
 	@if grep -nE 'https?://' requirements.lock tests/requirements.lock; then echo "A lock names an address."; exit 1; fi
 
 # What can be made again; never a person's data, which lies in TABLETALK_HOME.
