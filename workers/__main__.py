@@ -4,6 +4,7 @@ import sys
 from functools import partial
 from importlib import import_module
 
+from tools import logs
 from tools.errors import AssistantError, ConfigurationError
 from tools.settings import Settings, load_settings
 from workers import runners
@@ -20,6 +21,7 @@ def main() -> int:
             raise ConfigurationError(
                 "A worker needs TABLETALK_DATABASE_URL and TABLETALK_REDIS_URL: the same two that the web process uses."
             )
+        logs.configure(settings)
         preload()
         crew_of(settings, settings.redis_url.get_secret_value()).run()
     except AssistantError as error:

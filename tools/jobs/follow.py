@@ -34,6 +34,17 @@ class JobStats(Frozen):
     queue_error: str | None
     """Why `queue` is missing: Redis does not answer."""
 
+    def __str__(self) -> str:
+        """Two sentences: the jobs, the workers."""
+        told = f"{self.queued} jobs wait, {self.running} run, {self.failed} failed in the last {FAILED_DAYS} days."
+        if self.queue is None:
+            return f"{told} {self.queue_error}"
+        alive = len(self.queue.workers)
+        if not alive:
+            return f"{told} No worker is alive: jobs wait until one is started (`tabletalk worker`)."
+        busy = sum(worker.state == "busy" for worker in self.queue.workers)
+        return f"{told} {alive} workers are alive, {busy} of them busy."
+
 
 async def follow(box: Toolbox, actor: Actor, job_id: int) -> AsyncGenerator[Job, None]:
     """Yield the job as it stands, then after each change (four a second at most), until it is over.

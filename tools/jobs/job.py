@@ -54,6 +54,18 @@ class Job(Frozen):
         """What it is, as a person says it: `Training shop`."""
         return f"{LABELS.get(self.kind, self.kind.capitalize())} {self.target}"
 
+    def __str__(self) -> str:
+        """One line that tells how it stands."""
+        parts = [f"Job {self.id}, {self.title}: {self.state}"]
+        if self.state in ("running", "cancelling"):
+            parts.append(f"{self.progress:.0f} %")
+        if self.stage and self.stage != self.error:
+            parts.append(self.stage)
+        parts += [f"{name.replace('_', ' ')} {count}" for name, count in self.counts.items() if isinstance(count, int)]
+        if self.error:
+            parts.append(self.error if not self.live else f"will be tried again: {self.error}")
+        return ", ".join(parts).rstrip(".") + "."
+
     @property
     def seconds(self) -> float | None:
         """How long the last attempt ran, or has run; None before it started."""
