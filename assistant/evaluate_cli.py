@@ -2,23 +2,21 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from assistant.accounts import find_person, local_person
-from assistant.evaluation.ask import evaluate
-from assistant.evaluation.cases import read_cases
-from assistant.evaluation.kept import Run, load_run, new_run, save_run
-from assistant.evaluation.measure import Case, compare_runs, summarise
-from assistant.evaluation.report import text_changes, text_report, write_report
-from tools import queries
+from assistant import printing
 from tools.embedded import servers
-from tools.errors import AssistantError, Invalid
+from tools.errors import Invalid
 from tools.settings import Settings, load_settings
-from tools.store.session import migrate
-from tools.toolbox import Actor, Toolbox, open_toolbox
+
+if TYPE_CHECKING:
+    from assistant.evaluation.kept import Run
+    from assistant.evaluation.measure import Case, Outcome
+    from tools.toolbox import Actor, Toolbox
+
+# The agent is imported by what needs it only: `tabletalk --help` stays quick.
 
 
 def evaluate_command(  # noqa: PLR0917  # typer reads the options from the signature
@@ -40,34 +38,43 @@ def evaluate_command(  # noqa: PLR0917  # typer reads the options from the signa
         tuple[str, str] | None, typer.Option(help="Two kept runs: what got worse?", metavar="A B")
     ] = None,
     verified: Annotated[str, typer.Option(help="Replay the verified pairs of this database instead of a file.")] = "",
-    user: Annotated[str, typer.Option(help="Whose databases; default: the person of a local set-up.")] = "",
+    user: Annotated[
+        str | None, typer.Option("--as", metavar="USER", help="Whose workspace; needed outside local mode.")
+    ] = None,
 ) -> None:
     """Ask questions whose SQL is known, compare the results, and say how many are right."""
-    try:
-        settings = load_settings()
-        if compare is not None:
-            _compare(settings, *compare)
-            return
-        if not verified and (file is None or not database):
-            raise Invalid("Name a file of questions and --database, or --verified DATABASE, or --compare A B.")
-        cases = () if file is None else read_cases(file, schema_field=schema_field, limit=limit)
-        if model is not None:
-            settings = settings.model_copy(update={"model": "" if model == "offline" else model})
-        run = _measure(settings, cases, verified or database, jobs, user, file.name if file else "verified", save)
-    except AssistantError as error:
-        typer.echo(f"{error.title}: {error}", err=True)
-        raise typer.Exit(2) from None
+    from assistant.evaluation.cases import read_cases
+    from assistant.evaluation.kept import new_run, save_run
+    from assistant.evaluation.report import text_report, write_report
+
+    settings = load_settings()
+    if compare is not None:
+        _compare(settings, *compare)
+        return
+    if not verified and (file is None or not database):
+        raise Invalid("Name a file of questions and --database, or --verified DATABASE, or --compare A B.")
+    cases = () if verified or file is None else read_cases(file, schema_field=schema_field, limit=limit)
+    source = "verified" if verified or file is None else file.name
+    if model is not None:
+        settings = settings.model_copy(update={"model": "" if model == "offline" else model})
+    with servers(settings, tell=printing.narrate) as filled:
+        outcomes = asyncio.run(_measure(filled, cases, verified or database, jobs, user))
+    run = new_run(save or source, verified or database, source, settings.model or "offline", outcomes)
     typer.echo(text_report(run))
     if report is not None:
         write_report(report, run)
-        typer.echo(f"\nEvery miss: {report}")
+        printing.narrate(f"Every miss: {report}")
     if save:
-        typer.echo(f"Kept as {save!r}: {save_run(settings, run)}")
+        printing.narrate(f"Kept as {save!r}: {save_run(settings, run)}")
     if verified:
         _regressed(run)
 
 
 def _compare(settings: Settings, before: str, after: str) -> None:
+    from assistant.evaluation.kept import load_run
+    from assistant.evaluation.measure import compare_runs, summarise
+    from assistant.evaluation.report import text_changes
+
     earlier, later = load_run(settings, before), load_run(settings, after)
     worse, better = compare_runs(earlier.outcomes, later.outcomes)
     first, second = summarise(earlier.outcomes).total, summarise(later.outcomes).total
@@ -77,7 +84,7 @@ def _compare(settings: Settings, before: str, after: str) -> None:
     typer.echo(text_changes(worse, better))
 
 
-def _regressed(run: Run) -> None:
+def _regressed(run: "Run") -> None:
     """Name the verified pairs that no longer hold, and leave with 1 when there are any."""
     bad = [outcome for outcome in run.outcomes if not outcome.right]
     typer.echo(f"\n{len(run.outcomes) - len(bad)} of {len(run.outcomes)} verified pairs hold.")
@@ -88,33 +95,32 @@ def _regressed(run: Run) -> None:
         raise typer.Exit(1)
 
 
-def _measure(
-    settings: Settings, cases: tuple[Case, ...], database: str, at_once: int, user: str, source: str, name: str
-) -> Run:
-    with servers(settings) as filled:
-        if filled.database_url is not None:
-            migrate(filled.database_url.get_secret_value())
-        return asyncio.run(_run(filled, cases, database, at_once, user, source, name))
+async def _measure(
+    settings: Settings, cases: "tuple[Case, ...]", database: str, at_once: int, user: str | None
+) -> "tuple[Outcome, ...]":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from assistant.accounts import find_person, local_person
+    from assistant.evaluation.ask import evaluate
+    from tools.toolbox import open_toolbox
 
-async def _run(
-    settings: Settings, cases: tuple[Case, ...], database: str, at_once: int, user: str, source: str, name: str
-) -> Run:
     async with open_toolbox(settings) as box:
+        if user is None and not settings.local:
+            raise Invalid("Outside local mode say in whose workspace: --as USER")
         person = await (find_person(box.store, user) if user else local_person(box.store))
         actor = person.model_copy(update={"door": "cli"})
         cases = cases or await _verified_cases(box, actor, database)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, transient=True) as bar:
+        with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
             task = bar.add_task(database, total=len(cases))
-
-            outcomes = await evaluate(
-                box, actor, database, cases, at_once=at_once, progress=lambda _: bar.advance(task)
-            )
-    return new_run(name or source, database, source, settings.model or "offline", outcomes)
+            return await evaluate(box, actor, database, cases, at_once=at_once, progress=lambda _: bar.advance(task))
 
 
-async def _verified_cases(box: Toolbox, actor: Actor, database: str) -> tuple[Case, ...]:
+async def _verified_cases(box: "Toolbox", actor: "Actor", database: str) -> "tuple[Case, ...]":
+    from assistant.evaluation.measure import Case
+    from tools import queries
+
     examples = await queries.list_examples(box, actor, database)
     if not examples:
         raise Invalid(f"{database!r} has no verified pairs yet; `Save as verified` under an answer makes one.")

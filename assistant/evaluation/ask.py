@@ -164,12 +164,14 @@ def _preview(table: Table) -> Preview:
 
 
 async def _found(box: Toolbox, here: Actor, source: Source, case: Case) -> tuple[str, ...] | None:
-    """Tables retrieval gives for the question, best first, by the names the gold uses."""
+    """Tables retrieval gives for the question out of the whole database, best first; of another schema in full."""
     if not case.gold_tables:
         return None
-    inside = (case.schema_name,) if case.schema_name else ()
-    retrieved = await schemas.retrieve(box, here, case.question, source.name, limit=10, inside=inside)
-    return tuple(found.table.shape.name for found in retrieved.tables)
+    retrieved = await schemas.retrieve(box, here, case.question, source.name, limit=10)
+    shapes = [found.table.shape for found in retrieved.tables]
+    return tuple(
+        shape.name if case.schema_name in {None, shape.schema_name} else shape.qualified_name for shape in shapes
+    )
 
 
 async def _clear(box: Toolbox, here: Actor) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 PLAIN = re.compile(r"(^|_|\s)(id|year|code|number|no|zip|postcode|isbn|phone|postal)($|_|\s)")
 """Labels whose whole numbers are names rather than amounts."""
 DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+MONTH, WEEK, QUARTER = re.compile(r"(\d{4})-(\d{2})"), re.compile(r"(\d{4})-?W(\d{2})"), re.compile(r"(\d{4})-?Q(\d)")
+"""Stretches of time as queries label them: `2026-10`, `2026-W41`, `2026-Q4`."""
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?.*")
 
 
@@ -47,6 +49,12 @@ def written(value: Any, label: str = "", bucket: str = "", numeric: bool = True)
 
 
 def _moment(text: str, bucket: str) -> str:
+    if bucket == "month" and (month := MONTH.fullmatch(text)):
+        return f"{date(int(month.group(1)), int(month.group(2)), 1):%B %Y}"
+    if bucket == "week" and (week := WEEK.fullmatch(text)):
+        return f"the week of {in_words(date.fromisocalendar(int(week.group(1)), int(week.group(2)), 1))}"
+    if bucket == "quarter" and (quarter := QUARTER.fullmatch(text)):
+        return f"Q{quarter.group(2)} {quarter.group(1)}"
     moment = MOMENT.fullmatch(text)
     day_text = moment.group(1) if moment else text
     if not DAY.fullmatch(day_text):

@@ -51,7 +51,8 @@ def _busiest(tables: Sequence[TrainedTable]) -> list[TrainedTable]:
 def _mixed(lists: list[list[str]]) -> list[str]:
     """One of each table, then the next of each: neighbours differ in table and kind."""
     longest = max((len(each) for each in lists), default=0)
-    return [each[(turn + place) % len(each)] for turn in range(longest) for place, each in enumerate(lists) if each]
+    mixed = (each[(turn + place) % len(each)] for turn in range(longest) for place, each in enumerate(lists) if each)
+    return list(dict.fromkeys(mixed))
 
 
 def _questions(table: TrainedTable, source: Source) -> Iterator[str]:

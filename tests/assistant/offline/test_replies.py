@@ -114,6 +114,9 @@ def test_figures() -> None:
     assert written("2026-10-01T00:00:00") == "1 October 2026"
     assert written("2026-10-01T14:05:00", numeric=False) == "1 October 2026 at 14:05"
     assert written("2026-10-01", bucket="quarter") == "Q4 2026"
+    assert written("2026-10", bucket="month") == "October 2026"
+    assert written("2026-W41", bucket="week") == "the week of 5 October 2026"
+    assert written("2026-Q4", bucket="quarter") == "Q4 2026"
     assert written(None) == "nothing"
     assert written(True) == "yes"
     assert number_of("12a") is None
