@@ -49,8 +49,9 @@ _NOT_WRITES = frozenset({"EXECUTE", "REPLICATION CLIENT", "BINLOG MONITOR", "SLA
 
 UNKNOWN_THREAD = 1094
 TIMEOUTS = (1969, 3024)
+NO_SERVER = (0, 2003, 2013, 2014)
 INTERRUPTED = 1317
-"""The server's error numbers for KILL of a connection that is gone, a time limit, and KILL QUERY."""
+"""Error numbers: KILL of a connection that is gone, a time limit, those the driver makes up, KILL QUERY."""
 
 log = structlog.get_logger(__name__)
 
@@ -301,7 +302,7 @@ def _failure(error: MySQLError, seconds: float) -> AssistantError:
 
 def explain(error: Exception, address: Address, seconds: float) -> Unreached:
     """Put a failed log-in into words."""
-    code = error.args[0] if isinstance(error, MySQLError) and error.args else None
+    code = error.args[0] if isinstance(error, MySQLError) and error.args else 0
     known = {
         1045: reach.wrong_password,
         1698: reach.wrong_password,
@@ -314,14 +315,14 @@ def explain(error: Exception, address: Address, seconds: float) -> Unreached:
         1053: reach.starting,
         3159: reach.needs_tls,
         4151: reach.wrong_password,
-    }.get(code or 0)
+    }.get(code)
     if known is not None:
         return known(address)
     cause = error.__cause__ if isinstance(error, MySQLError) else error
     found = reach.from_network(cause, address, seconds) if cause is not None else None
     if found is not None:
         return found
-    if isinstance(error, MySQLError) and code not in (None, 2003, 2013, 2014):
+    if isinstance(error, MySQLError) and isinstance(code, int) and code not in NO_SERVER:
         said = shorten(str(error.args[-1]), 300).rstrip(".")
         return Unreached(f"{reach.place(address)} refused: {said}", "Ask its administrator.", answers=True)
     return reach.other_server(address, "MySQL")
