@@ -145,14 +145,15 @@ async def _workers(box: Toolbox) -> Finding:
 
 
 async def _model(settings: Settings) -> Finding:
+    if not settings.model:
+        return Finding(what="Model", ok=True, state="offline, needs no key")
     from assistant.agent import choose_model
 
     try:
         model = choose_model(settings)
     except AssistantError as error:
         return Finding(what="Model", ok=False, state=settings.model, advice=str(error))
-    if model is None:
-        return Finding(what="Model", ok=True, state="offline, needs no key")
+    assert model is not None
     from pydantic_ai.direct import model_request
     from pydantic_ai.messages import ModelRequest
 

@@ -8,9 +8,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from tools.cards import Card, ChoicesCard, ResultCard, TableCard
-
 if TYPE_CHECKING:
+    from tools.cards import Card
     from tools.queries import QueryResult
     from tools.toolbox import Actor, Toolbox
 
@@ -50,13 +49,13 @@ def print_result(result: "QueryResult") -> None:
     narrate(f"{len(result.rows)} row(s){', cut' if result.truncated else ''}, {result.milliseconds:.0f} ms")
 
 
-async def show_card(box: "Toolbox", actor: "Actor", card: Card) -> None:
+async def show_card(box: "Toolbox", actor: "Actor", card: "Card") -> None:
     """Print what a tool wants shown, as far as text can."""
     from tools.queries import history
 
-    if isinstance(card, ResultCard):
+    if card.type == "result":
         print_result((await history.get_query(box, actor, card.query_id)).result)
-    elif isinstance(card, TableCard):
+    elif card.type == "table":
         print_table(card.columns, card.rows)
-    elif isinstance(card, ChoicesCard):
+    elif card.type == "choices":
         narrate(f"{card.prompt} {' | '.join(choice.label for choice in card.choices)}")

