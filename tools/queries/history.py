@@ -1,0 +1,159 @@
+"""Query history: everything that was asked and executed, searchable, each entry with its result and answer."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import or_, select, update
+
+from tools.connectors.base import Frozen, Rows
+from tools.databases import Database
+from tools.errors import NotFound
+from tools.queries.answer import Answer
+from tools.store.models import QueryRow, User
+from tools.toolbox import Actor, Toolbox
+
+
+class Query(Frozen):
+    """One entry: what was asked, what ran, what came of it."""
+
+    id: UUID
+    database: str
+    question: str | None
+    sql_asked: str
+    sql_executed: str | None
+    verdict: Literal["allowed", "rejected"]
+    error: str | None
+    """Why it was rejected, failed or was stopped; None when it gave rows."""
+    tables: tuple[str, ...]
+    rows: int | None
+    truncated: bool
+    milliseconds: float | None
+    result: Rows | None
+    """The rows as they were shown; only `get_query` fills it in."""
+    answer: Answer | None
+    liked: bool | None
+    door: str
+    conversation_id: str | None
+    created_at: datetime
+    created_by: str | None
+
+
+def new_entry(actor: Actor, database: Database, sql: str, question: str | None) -> QueryRow:
+    """An entry to fill in while the query runs; `verdict` is rejected until the guard says otherwise."""
+    return QueryRow(
+        id=uuid4(),
+        workspace_id=actor.workspace_id,
+        created_by=actor.user_id,
+        database_id=database.id,
+        database_name=database.name,
+        conversation_id=actor.conversation_id,
+        door=actor.door,
+        question=question,
+        sql_asked=sql.replace("\0", "\\0"),
+        verdict="rejected",
+        tables=[],
+    )
+
+
+async def keep(box: Toolbox, entry: QueryRow) -> None:
+    """Write an entry."""
+    async with box.store.begin() as session:
+        session.add(entry)
+
+
+async def list_queries(
+    box: Toolbox,
+    actor: Actor,
+    *,
+    database: str | None = None,
+    search: str | None = None,
+    conversation_id: str | None = None,
+    limit: int = 20,
+) -> tuple[Query, ...]:
+    """The workspace's queries, newest first; `search` looks in question and SQL without regard to case."""
+    chosen = (
+        select(QueryRow, User.name)
+        .outerjoin(User, User.id == QueryRow.created_by)
+        .where(QueryRow.workspace_id == actor.workspace_id)
+        .order_by(QueryRow.created_at.desc())
+        .limit(limit)
+    )
+    if database is not None:
+        chosen = chosen.where(QueryRow.database_name == database)
+    if conversation_id is not None:
+        chosen = chosen.where(QueryRow.conversation_id == conversation_id)
+    if search:
+        chosen = chosen.where(
+            or_(
+                QueryRow.question.icontains(search, autoescape=True),
+                QueryRow.sql_asked.icontains(search, autoescape=True),
+            )
+        )
+    async with box.store.begin() as session:
+        found = (await session.execute(chosen)).all()
+    return tuple(_shown(row, name, whole=False) for row, name in found)
+
+
+async def get_query(box: Toolbox, actor: Actor, query_id: UUID) -> Query:
+    """One entry with its result; NotFound when the workspace has none of that id."""
+    async with box.store.begin() as session:
+        found = (
+            await session.execute(
+                select(QueryRow, User.name)
+                .outerjoin(User, User.id == QueryRow.created_by)
+                .where(QueryRow.id == query_id, QueryRow.workspace_id == actor.workspace_id)
+            )
+        ).first()
+    if found is None:
+        raise _missing(query_id)
+    return _shown(found[0], found[1], whole=True)
+
+
+async def set_answer(box: Toolbox, actor: Actor, query_id: UUID, answer: Answer) -> None:
+    """Keep what is said beside a result: reading, confidence, chart."""
+    await _change(box, actor, query_id, answer=answer.model_dump(mode="json"))
+
+
+async def rate(box: Toolbox, actor: Actor, query_id: UUID, liked: bool | None) -> None:
+    """Keep a thumb: up, down, or neither again."""
+    await _change(box, actor, query_id, liked=liked)
+
+
+async def _change(box: Toolbox, actor: Actor, query_id: UUID, **values: object) -> None:
+    async with box.store.begin() as session:
+        changed = await session.scalar(
+            update(QueryRow)
+            .where(QueryRow.id == query_id, QueryRow.workspace_id == actor.workspace_id)
+            .values(**values)
+            .returning(QueryRow.id)
+        )
+    if changed is None:
+        raise _missing(query_id)
+
+
+def _missing(query_id: UUID) -> NotFound:
+    return NotFound(f"No query {str(query_id)!r} in the history of this workspace.")
+
+
+def _shown(row: QueryRow, name: str | None, *, whole: bool) -> Query:
+    return Query(
+        id=row.id,
+        database=row.database_name,
+        question=row.question,
+        sql_asked=row.sql_asked,
+        sql_executed=row.sql_executed,
+        verdict="allowed" if row.verdict == "allowed" else "rejected",
+        error=row.error,
+        tables=tuple(row.tables),
+        rows=row.rows,
+        truncated=row.truncated,
+        milliseconds=row.milliseconds,
+        result=Rows.model_validate(row.result) if whole and row.result is not None else None,
+        answer=Answer.model_validate(row.answer) if row.answer is not None else None,
+        liked=row.liked,
+        door=row.door,
+        conversation_id=row.conversation_id,
+        created_at=row.created_at,
+        created_by=name,
+    )

@@ -1,0 +1,160 @@
+"""The only way any SQL reaches a registered database: checked, read-only, bounded, and kept in the history."""
+
+import asyncio
+from uuid import UUID
+
+import structlog
+from sqlglot import exp
+
+from tools import databases
+from tools.connectors.base import Connector, Dialect, Frozen, ReadLimits, ResultColumn, Rows
+from tools.databases import Database
+from tools.errors import AssistantError, QueryRejected, Upstream
+from tools.queries import history
+from tools.queries.guard import CheckedSQL, Limits, check
+from tools.queries.shapes import shapes
+from tools.queries.syntax import generate, parse, tokenize
+from tools.settings import Settings
+from tools.toolbox import Actor, Toolbox
+
+log = structlog.get_logger(__name__)
+
+ESTIMATE_SECONDS = 1.0
+"""The planner's estimate is a courtesy: it may not hold an answer up for longer."""
+
+
+class QueryResult(Frozen):
+    """What one query gave."""
+
+    id: UUID
+    """Its entry in query history; a new one names nothing when the query was not kept."""
+    database: str
+    dialect: Dialect
+    sql_asked: str
+    sql: str
+    """As it ran: regenerated from the checked tree, with the row limit."""
+    tables: tuple[str, ...]
+    """Qualified names of the tables it reads."""
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[object, ...], ...]
+    truncated: bool
+    milliseconds: float
+    estimate: int | None = None
+    """Rows the planner expected."""
+    warnings: tuple[str, ...] = ()
+
+
+async def run(
+    box: Toolbox,
+    actor: Actor,
+    database: str,
+    sql: str,
+    *,
+    question: str | None = None,
+    kept: bool = True,
+    estimated: bool = False,
+) -> QueryResult:
+    """Check one SELECT and read its rows, at most `settings.query_rows` of them.
+
+    With `estimated` the planner is asked as well. Raises QueryRejected (the guard's reason), QueryFailed (the
+    database's), QueryTimedOut, DatabaseUnreachable or NotFound; each of them is kept in the history too, unless
+    `kept` is False (look-ups on the way to an answer).
+    """
+    target, connector = await databases.connect(box, actor, database)
+    entry = history.new_entry(actor, target, sql, question)
+    try:
+        checked = check(sql, target.dialect, await shapes(box, target.id) or None, _limits(box.settings))
+        entry.verdict = "allowed"
+        entry.tables = [_qualified(*table) for table in checked.tables]
+        entry.sql_executed = _limited(checked, target.dialect, box.settings.query_rows + 1)
+        rows, estimate = await _read(box, connector, entry.sql_executed, estimated)
+        entry.rows, entry.truncated, entry.milliseconds = len(rows.rows), rows.truncated, rows.milliseconds
+        entry.result = rows.model_dump(mode="json")
+    except QueryRejected as error:
+        entry.verdict, entry.error = "rejected", str(error)
+        raise
+    except AssistantError as error:
+        entry.error = str(error)
+        raise
+    except asyncio.CancelledError:
+        entry.error = "Stopped by the person; the database was told to stop too."
+        raise
+    finally:
+        if kept:
+            # A cancelled turn must not cancel the record of what it ran.
+            await asyncio.shield(history.keep(box, entry))
+    return QueryResult(
+        id=entry.id,
+        database=target.name,
+        dialect=target.dialect,
+        sql_asked=sql,
+        sql=entry.sql_executed,
+        tables=tuple(entry.tables),
+        columns=rows.columns,
+        rows=rows.rows,
+        truncated=rows.truncated,
+        milliseconds=rows.milliseconds,
+        estimate=estimate,
+        warnings=_warnings(rows, target),
+    )
+
+
+async def rerun(box: Toolbox, actor: Actor, query_id: UUID) -> QueryResult:
+    """Ask the database the same query again; what was said about it stays with the new entry."""
+    before = await history.get_query(box, actor, query_id)
+    if before.verdict != "allowed":
+        raise QueryRejected(f"Query {query_id} was rejected when it was asked: {before.error}")
+    result = await run(box, actor, before.database, before.sql_asked, question=before.question)
+    if before.answer is not None:
+        await history.set_answer(box, actor, result.id, before.answer)
+    return result
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(bytes=settings.sql_bytes, depth=settings.sql_depth, joins=settings.sql_joins)
+
+
+def read_limits(settings: Settings) -> ReadLimits:
+    """The bounds of one read, as the settings have them."""
+    return ReadLimits(
+        seconds=settings.query_seconds,
+        rows=settings.query_rows,
+        cell_bytes=settings.cell_bytes,
+        total_bytes=settings.result_bytes,
+    )
+
+
+def _limited(checked: CheckedSQL, dialect: Dialect, most: int) -> str:
+    """Put a LIMIT behind a query that has none: the planner then sorts and reads less."""
+    tree = parse(checked, tokenize(checked, dialect), dialect)
+    if not isinstance(tree, exp.Query) or tree.args.get("limit") or tree.args.get("fetch"):
+        return str(checked)
+    return generate(tree.limit(most, copy=False), dialect)
+
+
+async def _read(box: Toolbox, connector: Connector, sql: str, estimated: bool) -> tuple[Rows, int | None]:
+    reading = connector.fetch(sql, read_limits(box.settings))
+    if not estimated:
+        return await reading, None
+    rows, estimate = await asyncio.gather(reading, _estimate(connector, sql))
+    return rows, estimate
+
+
+async def _estimate(connector: Connector, sql: str) -> int | None:
+    try:
+        return await connector.estimate(sql, ESTIMATE_SECONDS)
+    except Upstream as error:
+        # The answer does not depend on it: the read itself reports what is wrong with query or database.
+        log.debug("no estimate", reason=str(error))
+        return None
+
+
+def _qualified(schema: str, table: str) -> str:
+    return f"{schema}.{table}" if schema else table
+
+
+def _warnings(rows: Rows, database: Database) -> tuple[str, ...]:
+    found = []
+    if rows.truncated:
+        found.append(f"Only the first {len(rows.rows):,} rows are shown; there are more in {database.name}.")
+    return tuple(found)
