@@ -1,0 +1,16 @@
+CREATE TABLE customers (id INT PRIMARY KEY, name VARCHAR(80) NOT NULL, email VARCHAR(80), country CHAR(2), created_at DATETIME NOT NULL, profile JSON NOT NULL);
+CREATE TABLE products (id INT PRIMARY KEY, name VARCHAR(80) NOT NULL, category VARCHAR(20) NOT NULL, price DECIMAL(10,2) NOT NULL, attributes JSON, FULLTEXT (name));
+CREATE TABLE orders (id INT PRIMARY KEY, customer_id INT NOT NULL, status ENUM('new','paid','shipped','cancelled') NOT NULL, total DECIMAL(10,2) NOT NULL, ordered_at DATETIME NOT NULL, shipped_at DATETIME, note TEXT);
+CREATE TABLE order_items (order_id INT NOT NULL, product_id INT NOT NULL, quantity INT NOT NULL, unit_price DECIMAL(10,2) NOT NULL, PRIMARY KEY (order_id, product_id));
+CREATE TABLE employees (id INT PRIMARY KEY, name VARCHAR(40) NOT NULL, manager_id INT, salary DECIMAL(10,2) NOT NULL, department VARCHAR(20) NOT NULL, hired_on DATE NOT NULL);
+INSERT INTO customers SELECT seq, CONCAT('Customer ', seq), IF(seq % 7 = 0, NULL, CONCAT('c', seq, '@example.org')), ELT(1 + seq % 4, 'DE','FR','IT','ES'), TIMESTAMP('2024-01-01') + INTERVAL seq * 9 DAY, JSON_OBJECT('level', seq % 3, 'address', JSON_OBJECT('city', CONCAT('City ', seq % 5)), 'likes', JSON_ARRAY('tea', seq)) FROM seq_1_to_40;
+INSERT INTO products SELECT seq, CONCAT(ELT(1 + seq % 4, 'Red lamp','Blue chair','Green table','Old clock'), ' ', seq), ELT(1 + seq % 3, 'light','seat','board'), seq * 3.50, JSON_OBJECT('weight', seq, 'colours', JSON_ARRAY('red', 'blue')) FROM seq_1_to_12;
+INSERT INTO orders SELECT seq, 1 + seq % 40, 1 + seq % 4, (seq % 17) * 11.25 + 5, TIMESTAMP('2025-01-03 10:00:00') + INTERVAL seq * 31 HOUR, IF(seq % 3 = 0, TIMESTAMP('2025-01-05 10:00:00') + INTERVAL seq * 31 HOUR, NULL), CASE seq % 5 WHEN 0 THEN 'it''s 100% urgent' WHEN 1 THEN 'call back\\now' END FROM seq_1_to_200;
+INSERT INTO order_items SELECT o.seq, p.seq, 1 + (o.seq + p.seq) % 4, p.seq * 3.50 FROM seq_1_to_200 o, seq_1_to_12 p WHERE (o.seq + p.seq) % 5 = 0;
+INSERT INTO employees VALUES (1,'Ada',NULL,9000,'board','2015-02-01'),(2,'Ben',1,6000,'sales','2018-05-12'),(3,'Cyd',1,6500,'build','2017-08-30'),(4,'Dan',2,4000,'sales','2020-01-15'),(5,'Eve',2,4200,'sales','2021-11-01'),(6,'Fay',3,5000,'build','2019-03-03'),(7,'Gus',6,3900,'build','2023-07-07');
+CREATE TABLE canary (id INT PRIMARY KEY, note VARCHAR(40) NOT NULL) ENGINE=InnoDB;
+INSERT INTO canary SELECT seq, CONCAT('untouched ', seq) FROM seq_1_to_5;
+CREATE SEQUENCE counter;
+CREATE FUNCTION wipe() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM canary; RETURN 1; END;
+CREATE PROCEDURE wipe_all() BEGIN DELETE FROM canary; END;
+ANALYZE TABLE customers, orders, products, order_items, employees;
