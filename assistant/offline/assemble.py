@@ -7,11 +7,13 @@ from itertools import product
 
 from assistant.offline.conditions import Conditions
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Ref, Sort, compared, refs_of, tables_of
+from assistant.offline.features import features
+from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.measures import measure
 from assistant.offline.mentions import NAME
-from assistant.offline.resolve import Assignment
+from assistant.offline.resolve import Assignment, turned
 from assistant.offline.sketch import Pick, Sketch, Super, Var
 
 
@@ -24,6 +26,8 @@ class Choice:
     distinct: bool = False
     count: str = "rows"
     """`rows` or `distinct` things of the counted table."""
+    exist: str = "join"
+    """Related rows that only must exist: joined (`join`), or tested without repeating rows (`in`)."""
     group: str = "key"
     """Group by the key and what is shown, or by what is `shown` only."""
 
@@ -53,7 +57,7 @@ class Assembler:
     def _main(self) -> str:
         subject = self.assignment.link(self.sketch.subject)
         if subject:
-            return subject.table
+            return self._person(subject.table)
         for pick in (
             *self.sketch.picks,
             *self.sketch.groups,
@@ -64,6 +68,20 @@ class Assembler:
             if link:
                 return link.table
         return self.assignment.tables[0] if self.assignment.tables else next(iter(self.lexicon.tables), "")
+
+    def _person(self, table: str) -> str:
+        """For `who`, the nearest table of people when the subject is none."""
+        if not self.sketch.who or self.sketch.picks:
+            return table
+        people = grammar().people
+
+        def person(name: str) -> bool:
+            return bool({w.lemma for w in self.lexicon.tables[name].words} & people)
+
+        if person(table):
+            return table
+        near = sorted((self.graph.distance(table, name), name) for name in self.lexicon.tables if person(name))
+        return near[0][1] if near and near[0][0] <= 2 else table
 
     # --- expressions ----------------------------------------------------------------------------------------
 
@@ -142,6 +160,8 @@ class Assembler:
         if not form.select and not form.star:
             return None
         form = self._without_idle(form)
+        if choice.exist == "in":
+            form = self._existing(form)
         if self.sketch.limit and not form.limit:
             form = form.change(limit=self.sketch.limit)
         if (
@@ -169,6 +189,27 @@ class Assembler:
         used |= {ref.table for c in (*form.where, *form.having) for ref in refs_of(c)} | {e.table for e in compared(form.having)}
         return form.change(tables=tuple(t for t in form.tables if t in used or t not in inner))
 
+    def _existing(self, form: Form) -> Form:
+        """Test related rows by IN instead of joining them, so that no row is repeated."""
+        if form.group or form.having or not (form.select or form.star):
+            return form
+        shown = {e.table for e in form.select} | {form.star} | {s.expr.table for s in form.order}
+        main = form.star or form.select[0].table
+        tables = tables_of(form)
+        edges = self.graph.tree([main, *(t for t in tables if t != main)], form.via)
+        if not edges:
+            return form
+        many = self.graph.many(main, edges)
+        inner = [t for t in tables if t not in shown and t != main]
+        if not many & set(inner):
+            return form
+        kept = tuple(c for c in form.where if not {r.table for r in refs_of(c)} & set(inner))
+        moved = tuple(c for c in form.where if c not in kept)
+        test = self.conditions.exists(main, tuple(inner), moved, negated=False)
+        if test is None:
+            return form
+        return form.change(tables=tuple(t for t in form.tables if t not in inner), where=(*kept, test))
+
     def _via(self) -> tuple[tuple[str, str], ...]:
         named = []
         for edges in self.graph.edges.values():
@@ -178,6 +219,10 @@ class Assembler:
                 } - {"id"}
                 if words and words <= self.question:
                     named.extend((edge.child, column) for column in edge.child_columns)
+            words = {token for token in self.question if len(token) > 2}
+        for name, entry in self.lexicon.tables.items():
+            if {w.lemma for w in entry.words} & words:
+                named.append((name, "*"))
         return tuple(dict.fromkeys(named))
 
     def _select(self, choice: Choice) -> tuple[tuple[Expr, ...], str]:
@@ -292,6 +337,8 @@ class Assembler:
         if not exprs:
             return form
         expr = exprs[0]
+        if pick.var is not None and pick.var.hint and expr.ref and turned(pick.var.hint, self.lexicon.column(expr.ref)):
+            best = replace(best, descending=not best.descending)
         if expr.agg and not form.group:
             shown = tuple(e for e in form.select if not e.agg)
             if form.star:
@@ -353,71 +400,12 @@ def drafts(
         or any(p.var and p.var.kind == "table" and not p.agg for p in (*sketch.picks, *sketch.groups))
         else ["name"]
     )
-    for show, distinct, count, group in product(shows, (False, True), ("rows", "distinct"), ("key", "shown")):
-        choice = Choice(show, distinct, count, group)
+    for show, distinct, count, exist, group in product(shows, (False, True), ("rows", "distinct"), ("join", "in"), ("key", "shown")):
+        choice = Choice(show, distinct, count, exist, group)
         form = assembler.form(choice)
         if form is None or form in found:
             continue
-        found[form] = Draft(form, features(form, choice, assembler, shows))
+        found[form] = Draft(form, features(form, choice, assembler, len(shows) > 1))
     return list(found.values())
 
 
-def features(form: Form, choice: Choice, assembler: Assembler, shows: Sequence[str]) -> dict[str, float]:
-    """What speaks for and against a form; no feature knows a database."""
-    tables = tables_of(form)
-    edges = assembler.graph.tree(tables, form.via) if tables else None
-    main = form.select[0].table if form.select else form.star
-    repeated = bool(edges) and assembler.graph.fans_out(main, edges or ())
-    counting = any(e.agg == "count" for e in form.select)
-    plain = not form.group and not any(e.agg for e in form.select)
-    keyed = any(e.ref and e.ref.column in assembler.lexicon.tables[e.table].key for e in form.select)
-    found = {
-        "joins": float(len(edges or ())),
-        "unjoined": float(edges is None),
-        "extra tables": float(max(0, len(edges or ()) + 1 - len(tables))),
-        "inferred": float(sum(not e.declared for e in edges or ())),
-        "having": float(bool(form.having)),
-        "unknown": float(len(assembler.sketch.unknown)),
-        "dropped": float(len(assembler.sketch.dropped)),
-    }
-    if len(shows) > 1:
-        found[f"show {choice.show}"] = 1.0
-        if "id" in assembler.question:
-            found[f"show {choice.show} id"] = 1.0
-        found[f"show {choice.show} {'group' if form.group else 'plain'}"] = 1.0
-    if plain and not form.star:
-        if form.distinct and not assembler.sketch.distinct:
-            found["distinct unasked"] = 1.0
-            found[f"distinct {'repeated' if repeated else 'once'}"] = 1.0
-            if keyed:
-                found["distinct keyed"] = 1.0
-            if form.limit:
-                found["distinct limited"] = 1.0
-            if all(
-                e.ref and assembler.lexicon.column(e.ref).column.family == "text" and not form.where
-                for e in form.select
-            ):
-                found["distinct of all"] = 1.0
-            if (
-                len(form.select) == 1
-                and not keyed
-                and form.select[0].ref
-                and form.select[0].ref.column not in assembler.lexicon.tables[form.select[0].table].display
-            ):
-                found["distinct attribute"] = 1.0
-    if counting:
-        kind = "distinct" if any(e.agg == "count" and e.distinct for e in form.select) else "rows"
-        found[f"count {kind} {'repeated' if repeated else 'once'}"] = 1.0
-        column = any(e.agg == "count" and e.ref and e.distinct for e in form.select)
-        found["count column"] = float(column)
-    if form.group:
-        found[f"group {choice.group}"] = 1.0
-    return found
-
-
-def operand_date(value: object) -> bool:
-    """True for a date value."""
-    return isinstance(value, date)
-
-
-__all__ = ["Assembler", "Choice", "Compare", "Draft", "Var", "drafts"]

@@ -11,6 +11,7 @@ from assistant.offline.sketch import Lack, Operand, Order, Pick, Sketch, Subquer
 
 WEAK = 0.6
 """Below this a word is only related to a column."""
+_PLACING = frozenset({"in", "on", "at", "from", "to", "within", "into"})
 END = Item("op", 0, 0, "", Op("end"))
 
 
@@ -100,6 +101,8 @@ class Clauses:
         elif op.value == "much":
             self.much()
         elif op.value == "show":
+            if item.text.lower().split()[0] in ("who", "whom") and item.start == 0:
+                self.sketch.who = True
             if (
                 item.text.lower() in ("who", "which", "whom", "what")
                 and item.start > 0
@@ -133,6 +136,9 @@ class Clauses:
         """`how many X`: rows of a table, or values of a column."""
         distinct = self.take_distinct()
         item = self.peek()
+        if item.text.lower() == "times":
+            self.at += 1
+            item = self.peek()
         if item.kind == "table" and self.peek(1).kind == "column" and self.peek(1).start == item.end and self.peek(1).score >= WEAK:
             near = self.table(item)
             self.at += 2
@@ -320,6 +326,13 @@ class Clauses:
         if item.links[0].weak and not self._tested_after(1):
             self.weak(item)
             return
+        if self.head and self.fresh and self._entity(item):
+            self.on_table(replace(item, kind="table", links=tuple(Link(x.table, score=x.score) for x in item.links)))
+            return
+        before = self.peek(-1)
+        if self.head and self.sketch.picks and self._logic(before, "of") and before.text.lower() in _PLACING and not self._tested_after(1):
+            self.at += 1
+            return
         var = self.column(item)
         pick = Pick(var)
         self.at += 1
@@ -342,6 +355,18 @@ class Clauses:
         else:
             self.pending = pick
 
+    def _entity(self, item: Item) -> bool:
+        """`average X of all schools`, where `school` is the column that names the rows of its table."""
+        spot = -1
+        while self._logic(self.peek(spot), "all_of") or self.peek(spot).is_op("distinct", "group"):
+            spot -= 1
+        if not (self._logic(self.peek(spot), "of") and self.peek(spot).text.lower() in ("of", "for")) or self.peek(-1).is_op("group"):
+            return False
+        link = item.links[0]
+        table = self.lexicon.tables[link.table]
+        named = link.column in table.display and len(table.display) == 1 and not table.columns[link.column].lemmas & {"name", "title", "description", "detail"}
+        return named and not self._tested_after(1) and all(p.agg or p.var is None or p.var.text.lower() not in ("name", "names") for p in self.fresh)
+
     def _flag(self, item: Item) -> bool:
         return any(self.lexicon.column(link.ref).flag for link in item.links[:2])
 
@@ -350,7 +375,10 @@ class Clauses:
         last = self.sketch.picks[-1] if self.sketch.picks else None
         if last is None or last not in self.fresh or last.agg or last.var is None or last.var.near is not None:
             return
-        if not self._logic(self.peek(-2), "of") or last.var.text.lower() not in ("name", "names", "title", "titles", "value", "values"):
+        spot = -2
+        while self._logic(self.peek(spot), "all_of") or self.peek(spot).is_op("distinct"):
+            spot -= 1
+        if not self._logic(self.peek(spot), "of") or last.var.text.lower() not in ("name", "names", "title", "titles", "value", "values"):
             return
         entry = self.lexicon.column(item.links[0].ref)
         if entry.column.family == "text" and not self.lexicon.tables[entry.table].columns.get(entry.target):
@@ -546,6 +574,11 @@ class Clauses:
         if pick in self.sketch.picks:
             if not self._holds(pick, item):
                 return None
+            prior = self.peek(-1)
+            if self.head and prior.kind != "column" and not (self._logic(prior, "is") and prior.text.lower() not in ("of", "is", "are")):
+                best = pick.var.links[0].ref if pick.var else None
+                if best not in {link.ref for link in item.links} or self._logic(prior, "all_of"):
+                    return None
             self.sketch.picks.remove(pick)
         self.pending = None
         return pick
@@ -725,9 +758,12 @@ class Clauses:
         self.skip("logic.of", "logic.is", "logic.any", "logic.relative")
         operand = self.operand(op)
         if operand is None:
-            if op.value == ">" and self.peek().kind in ("column", "table"):
-                pass
-            return
+            if self.peek().kind == "column" and (self.peek(1).kind in ("number", "period") or self.peek(1).is_op("aggregate")):
+                self.pending = Pick(self.column(self.peek()))
+                self.at += 1
+                operand = self.operand(op)
+            if operand is None:
+                return
         self.compare(op.value, op.hint, operand)
 
     def operand(self, op: Op) -> Operand | Subquery | None:
@@ -761,6 +797,11 @@ class Clauses:
             query.table = self.var(self.peek())
             self.at += 1
             self.skip("logic.of", "logic.relative")
+            spot = 0
+            while spot < 3 and (self.peek(spot).kind in ("column", "unknown") or self.peek(spot).is_op("group", "logic")):
+                spot += 1
+            if spot and self.peek(spot).kind == "value":
+                self.at += spot
             if self.peek().kind == "value" and self.peek(1).kind != "column":
                 query.tests.append(self.value_test(self.peek(), query.table))
                 self.at += 1
@@ -828,7 +869,7 @@ class Clauses:
             number and not hint and isinstance(operand, int) and 1900 <= operand <= 2100
         ):
             hint = hint or "time"
-        kind = hint or ("count" if number else "")
+        kind = hint or (("age" if self._aged() else "count") if number else "")
         if kind == "count":
             self.add_test(Test(Pick(None, "count"), op, [operand]))
             return
@@ -837,6 +878,11 @@ class Clauses:
             var.links = list(item.links)
             self.at += 1
         self.add_test(Test(Pick(var), op, [operand]))
+
+    def _aged(self) -> bool:
+        """True when the table at hand has an age: `students under 20`."""
+        near = self.near or self.sketch.subject
+        return near is not None and any("age" in c.lemmas for c in self.lexicon.tables[near.links[0].table].columns.values())
 
     def between(self) -> None:
         """`between A and B`."""
@@ -865,6 +911,9 @@ class Clauses:
         """`contains the word X`, `starting with X`."""
         self.skip("logic.of", "logic.is", "compare.like")
         item = self.peek()
+        if item.is_op("compare", "superlative", "ask") or item.kind == "table":
+            self.on_relative()
+            return
         if item.kind in ("value", "text", "unknown", "number") or item.text:
             self.at += 1
             pick, self.pending = self.pending, None
@@ -883,6 +932,9 @@ class Clauses:
         self.at += 1
         if op.value == "with":
             return
+        if op.value in ("by", "each") and item.text.lower() in ("by", "per") and self.sketch.supers and self._open_super():
+            if self.order_keys(self.sketch.supers[-1].descending):
+                return
         if (
             op.value == "by"
             and not any(pick.agg or pick.measure for pick in self.sketch.picks)
@@ -932,6 +984,11 @@ class Clauses:
         if bucket:
             self.sketch.groups.append(Pick(Var("column", word, [], near=self.near, hint="time"), bucket=bucket))
             self.at += 1
+
+    def _open_super(self) -> bool:
+        """True after `top 5 products`: `by revenue` says by what."""
+        pick = self.sketch.supers[-1].pick
+        return pick.var is None and not pick.agg and not pick.measure
 
     def near_of(self, var: Var) -> None:
         """A grouping column belongs to the table named last."""
@@ -1069,6 +1126,11 @@ class Clauses:
                     self.fresh.append(pick)
                 return Pick(pick.var)
             return Pick(self.column(target))
+        last = self.pending.var if self.pending else None
+        if last is not None and target.kind not in ("table", "column") and self.pending and self._dated(self.pending):
+            if self.pending in self.sketch.picks and not self.head:
+                self.sketch.picks.remove(self.pending)
+            return Pick(last)
         var = Var("column", op.hint, [], near=None, hint=op.hint, start=target.start)
         if target.kind == "table":
             var.near = self.table(target)

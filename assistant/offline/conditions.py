@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Operator, Ref, Sort
 from assistant.offline.mentions import NAME, Link
 from assistant.offline.periods import Period
+from assistant.offline.resolve import turned
 from assistant.offline.sketch import Lack, Operand, Pick, Subquery, Test
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Conditions:
         if isinstance(value, Subquery):
             query = self.subquery(value, expr)
             return Compare(expr, self._op(op), query) if query else None
-        if kind == "age" and not entry.lemmas & {"age"} and op in TURNED:
+        if kind and turned(kind, entry) and op in TURNED and isinstance(value, Period | date):
             op = TURNED[op]
         if isinstance(value, Period):
             return self._period(expr, op, value)
@@ -243,7 +244,7 @@ class Conditions:
             if len(shown) == 1 and shown[0].ref and shown[0].table == main and not shown[0].agg:
                 return Member(shown[0].ref, Form((shown[0],), where=(condition,)))
             return condition
-        return self._exists(main, (table,), (condition,), negated=False) or condition
+        return self.exists(main, (table,), (condition,), negated=False) or condition
 
     def lack(self, lack: Lack, choice: Choice) -> Condition | None:
         """What a negation excludes."""
@@ -263,7 +264,7 @@ class Conditions:
             return self._inverse(made) if made else None
         if not link and made and self._to_one(main, others):
             return self._inverse(made)
-        return self._exists(main, tuple(others), tuple(made), negated=True)
+        return self.exists(main, tuple(others), tuple(made), negated=True)
 
     def _to_one(self, main: str, others: list[str]) -> bool:
         edges = self.a.graph.tree([main, *others])
@@ -289,9 +290,10 @@ class Conditions:
                 turned.append(Not(condition))
         return turned[0] if len(turned) == 1 else All(tuple(turned))
 
-    def _exists(
+    def exists(
         self, main: str, others: tuple[str, ...], tests: tuple[Condition, ...], negated: bool
     ) -> Condition | None:
+        """`main` has (no) related rows in the other tables for which the tests hold."""
         edges = self.a.graph.tree([main, *others])
         if not edges:
             return None

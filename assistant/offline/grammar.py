@@ -34,6 +34,8 @@ class Grammar:
     measures: Mapping[str, tuple[str, ...]]
     measure_columns: Mapping[str, tuple[str, ...]]
     follow_up: Mapping[str, tuple[str, ...]]
+    people: frozenset[str]
+    """Words for tables of people, whom `who` asks for."""
     openings: frozenset[str]
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
@@ -75,6 +77,7 @@ def grammar(language: str = "english") -> Grammar:
         measures={name: tuple(words) for name, words in raw["measure"].items()},
         measure_columns={name: tuple(words) for name, words in raw["measure_columns"].items()},
         follow_up={name: tuple(words) for name, words in raw["follow_up"].items()},
+        people=frozenset(raw["people"]["words"]),
         openings=frozenset(_AT_START.split()),
     )
 

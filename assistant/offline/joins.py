@@ -148,7 +148,7 @@ class Graph:
                 if far in seen or far == table:
                     continue
                 count += 1
-                named = any((edge.child, column) in via for column in edge.child_columns)
+                named = any((edge.child, column) in via for column in edge.child_columns) or (far, "*") in via
                 heapq.heappush(queue, (cost + edge.cost - 0.3 * named + 0.001 * position, count, far, [*path, edge]))
         return None
 

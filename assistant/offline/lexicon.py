@@ -117,6 +117,8 @@ class TableEntry:
         first = [e for e in own if {"first", "given", "fore", "forename", "personal"} & e.lemmas and "name" in e.lemmas]
         last = [e for e in own if ({"last", "family"} & e.lemmas and "name" in e.lemmas) or "surname" in e.lemmas]
         for entry in own:
+            if "title" in entry.lemmas and first and last:
+                continue
             if (
                 entry.lemmas & {"name", "title"}
                 and len([w for w in entry.words if w.weight >= 0.4]) <= 1

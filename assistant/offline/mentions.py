@@ -168,7 +168,7 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
     scores: dict[int, tuple[TableEntry | ColumnEntry, float, bool]] = {}
     for entry in _candidates(lexicon, content):
         quality, weak = _fit(entry, content)
-        if quality > 0.3 and not (len(content) == 1 and content[0] in grammar().fill and quality < 0.8 and content[0] not in _NOUNS):
+        if not _counts_ids(entry, span) and quality > 0.3 and not (len(content) == 1 and content[0] in grammar().fill and quality < 0.8 and content[0] not in _NOUNS):
             scores[id(entry)] = (entry, quality, weak)
     for entry in _squeezed(lexicon, span):
         scores[id(entry)] = (entry, 1.02, False)
@@ -186,6 +186,12 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
     return _best(tables), _best(columns)
 
 
+def _counts_ids(entry: TableEntry | ColumnEntry, span: Sequence[Token]) -> bool:
+    """`number of students` counts; it does not name a student number."""
+    counted = len(span) > 2 and span[0].lower in ("number", "numbers", "count") and span[1].lower == "of"
+    return counted and (isinstance(entry, TableEntry) or entry.identifier or not entry.number)
+
+
 NAME = "@name"
 """Stands for the columns that name a row of a table, whatever they are."""
 _NOUNS = frozenset({"date", "dates", "detail", "details", "item", "items", "order", "orders", "time", "times", "total", "value", "values", "result", "results", "record", "records", "kind", "list"})
@@ -193,7 +199,7 @@ _NOUNS = frozenset({"date", "dates", "detail", "details", "item", "items", "orde
 
 def _best(links: list[Link]) -> tuple[Link, ...]:
     links.sort(key=lambda link: -link.score)
-    return tuple(link for link in links if link.score >= links[0].score - 0.35)[:10] if links else ()
+    return tuple(link for link in links if link.score >= links[0].score - 0.35)[:24] if links else ()
 
 
 def _candidates(lexicon: Lexicon, content: Sequence[str]) -> list[TableEntry | ColumnEntry]:
@@ -225,12 +231,22 @@ def _misspelt(lexicon: Lexicon, word: str) -> list[TableEntry | ColumnEntry]:
     ]
 
 
+_TRAILING = frozenset({"number", "numbers", "code", "codes", "name", "names", "type", "types"})
+"""Nouns that may follow a column's own words: `phone number` for `phone`."""
+_IDS = frozenset({"id", "identifier", "number", "code", "key"})
+
+
 def _fit(entry: TableEntry | ColumnEntry, content: Sequence[str]) -> tuple[float, bool]:
     """How well the words of a span name an entry: covered share of its weight, times nearness of the words.
 
     The second value says that some word is only related.
     """
     best = _fit_words(entry.words, content)
+    if not best[0] and len(content) > 1 and content[-1] in _TRAILING and isinstance(entry, ColumnEntry):
+        quality, weak = _fit_words(entry.words, content[:-1])
+        best = (0.93 * quality, weak) if entry.column.family == "text" or entry.identifier else best
+    if isinstance(entry, ColumnEntry) and "id" in entry.lemmas and best[0] < 0.9:
+        best = (min(best[0], 0.5), best[1]) if not {lemma(word) for word in content} & _IDS else best
     if isinstance(entry, ColumnEntry) and entry.raw:
         best = max(best, _fit_words(entry.raw, content))
     return best
@@ -385,7 +401,7 @@ def _arcs(
 
 
 def _worth(item: Item, tokens: Sequence[Token]) -> float:
-    length = sum(1 for token in tokens[item.start : item.end] if token.lower not in _JOINING) + 0.35 * sum(
+    length = sum(1 for token in tokens[item.start : item.end] if token.lower not in _JOINING) + 0.1 * sum(
         1 for token in tokens[item.start : item.end] if token.lower in _JOINING
     )
     worth: float = item.score * length**1.3

@@ -134,6 +134,9 @@ def _numeric(sketch: Sketch) -> dict[int, str]:
             found[id(test.pick.var)] = "ordered"
         elif test.pick.var and test.op in ("like", "starts", "ends"):
             found[id(test.pick.var)] = "text"
+    for best in sketch.supers:
+        if best.pick.var and not best.pick.agg:
+            found[id(best.pick.var)] = "ordered"
     for pick in (*sketch.picks, *(s.pick for s in sketch.supers), *(o.pick for o in sketch.orders)):
         if pick.var and pick.agg in ("sum", "avg"):
             found[id(pick.var)] = "summed"
@@ -221,6 +224,13 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:
     if entry.lemmas & down:
         return 0.7 if entry.lemmas & {"birth", "born"} else 0.5
     return 0.0
+
+
+def turned(hint: str, entry: ColumnEntry) -> bool:
+    """True when the sense of a superlative turns on this column: the oldest have the earliest birth date."""
+    if hint == "age":
+        return not entry.lemmas & {"age", "old"}
+    return hint == "recent" and bool(entry.lemmas & {"age"}) and not entry.temporal
 
 
 def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph, need: str) -> float:

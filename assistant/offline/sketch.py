@@ -112,6 +112,7 @@ class Sketch:
     limit: int | None = None
     share: bool = False
     both: bool = False
+    who: bool = False
     unknown: list[str] = field(default_factory=list)
     verbs: list[str] = field(default_factory=list)
     """Words that are only related to a column."""

@@ -1,0 +1,153 @@
+"""What speaks for and against a form: features that know no database, for the ranking and the confidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, refs_of, tables_of
+from assistant.offline.grammar import grammar
+from tools.schemas.vocabulary import lemma
+
+if TYPE_CHECKING:
+    from assistant.offline.assemble import Assembler, Choice
+
+_IDS = frozenset({"id", "identifier", "number", "code", "key"})
+
+
+def features(form: Form, choice: Choice, assembler: Assembler, open_show: bool) -> dict[str, float]:
+    """All features of one form."""
+    found = _shape(form, assembler)
+    found |= _reading(form, assembler)
+    if open_show:
+        kind = "group" if form.group else "plain"
+        asked = "id" if assembler.question & _IDS else "no id"
+        found |= {f"show {choice.show}": 1.0, f"show {choice.show} {kind}": 1.0, f"show {choice.show} {asked}": 1.0}
+    found |= _repeats(form, choice, assembler)
+    return {name: value for name, value in found.items() if value}
+
+
+def _shape(form: Form, assembler: Assembler) -> dict[str, float]:
+    tables = tables_of(form)
+    edges = assembler.graph.tree(tables, form.via) if tables else None
+    tests = [c for part in (*form.where, *form.having) for c in _tests(part)]
+    used = {e.table for e in (*form.select, *form.group, *(s.expr for s in form.order))} | {form.star}
+    used |= {ref.table for c in (*form.where, *form.having) for ref in refs_of(c)}
+    equal = [(t.expr, t.value) for part in form.where for t in _tests(part) if t.op == "=" and not isinstance(part, Any)]
+    return {
+        "joins": float(len(edges or ())),
+        "unjoined": float(edges is None),
+        "between": float(max(0, len(edges or ()) + 1 - len(tables))),
+        "inferred": float(sum(not e.declared for e in edges or ())),
+        "idle tables": float(sum(t not in used for t in tables)),
+        "first idle": float(bool(tables) and tables[0] not in used and len(tables) > 1),
+        "having": float(bool(form.having)),
+        "folded": float(sum(t.fold for t in tests)),
+        "tests": float(len(tests)),
+        "impossible": float(len(equal) - len({expr for expr, _ in equal})),
+        "nested": float(sum(isinstance(t.value, Form) for t in tests)),
+        "selected": float(len(form.select)),
+        "star": float(bool(form.star)),
+        "ordered": float(bool(form.order)),
+        "limited": float(form.limit is not None),
+        "twice": float(len(form.select) - len({(e.table, e.ref) for e in form.select})),
+    }
+
+
+def _tests(condition: Condition) -> list[Compare]:
+    match condition:
+        case Compare():
+            return [condition]
+        case Member():
+            return [t for c in condition.form.where for t in _tests(c)]
+        case All() | Any():
+            return [t for part in condition.parts for t in _tests(part)]
+        case Not():
+            return _tests(condition.part)
+
+
+def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
+    sketch, lexicon = assembler.sketch, assembler.lexicon
+    links = list(assembler.assignment.links.values())
+    shown = [e for e in form.select if e.ref and not e.agg]
+    keys = [e for e in shown if e.ref and e.ref.column in lexicon.tables[e.table].key]
+    texts = [p for p in sketch.picks if p.var is None and not p.agg and not p.measure]
+    return {
+        "unknown": float(len(sketch.unknown)),
+        "any unknown": float(bool(sketch.unknown)),
+        "dropped": float(len(sketch.dropped)),
+        "verbs": float(len(sketch.verbs)),
+        "weak links": float(sum(link.weak for link in links)),
+        "partial links": float(sum(link.score < 0.7 for link in links)),
+        "variables": float(len(links)),
+        "no picks": float(not sketch.picks and not sketch.everything),
+        "empty picks": float(len(texts)),
+        "id unasked": float(bool(keys) and not assembler.question & _IDS),
+        "id only": float(bool(keys) and len(keys) == len(form.select)),
+        "supers": float(len(sketch.supers)),
+        "lacks": float(len(sketch.lacks)),
+        "lack lost": float(bool(sketch.lacks) and not any(isinstance(c, Member) or _negative(c) for c in form.where)),
+        "tests lost": float(max(0, len(sketch.tests) - len(form.where) - len(form.having))),
+        "share": float(sketch.share),
+        "both": float(sketch.both),
+    }
+
+
+def _negative(condition: Condition) -> bool:
+    if isinstance(condition, Not):
+        return True
+    return any(t.op in ("<>", "not like", "null", "not null", "<=", ">=") for t in _tests(condition))
+
+
+def _repeats(form: Form, choice: Choice, assembler: Assembler) -> dict[str, float]:
+    """Whether rows may repeat, and what the form does about it."""
+    tables = tables_of(form)
+    edges = assembler.graph.tree(tables, form.via) if tables else None
+    main = form.select[0].table if form.select else form.star
+    repeated = bool(edges) and assembler.graph.fans_out(main, edges or ())
+    counting = any(e.agg == "count" for e in form.select)
+    plain = not form.group and not any(e.agg for e in form.select) and not form.star
+    found: dict[str, float] = {}
+    if plain:
+        state = "distinct" if form.distinct else "all"
+        found |= _of_plain(form, assembler, state, repeated)
+    if counting:
+        kind = "distinct" if any(e.agg == "count" and e.distinct for e in form.select) else "rows"
+        found[f"count {kind} {'repeated' if repeated else 'once'}"] = 1.0
+        column = any(e.agg == "count" and e.ref and e.ref.column not in assembler.lexicon.tables[e.table].key for e in form.select)
+        found[f"count {kind} column"] = float(column)
+        found[f"count {kind} asked"] = float(bool(assembler.question & _asked_different()))
+    if form.group:
+        found[f"group {choice.group}"] = 1.0
+        found[f"group {choice.group} limited"] = float(form.limit is not None)
+    semi = [c for c in form.where if isinstance(c, Member) and not c.negated]
+    if semi:
+        found |= {"semi": 1.0, "semi counting": float(counting), "semi distinct": float(form.distinct)}
+        found["semi aggregate"] = float(any(e.agg for e in form.select) and not counting)
+    return found
+
+
+def _of_plain(form: Form, assembler: Assembler, state: str, repeated: bool) -> dict[str, float]:
+    lexicon = assembler.lexicon
+    own = [e for e in form.select if e.ref]
+    keyed = any(e.ref and e.ref.column in lexicon.tables[e.table].key and len(lexicon.tables[e.table].key) == 1 for e in own)
+    named = any(e.ref and e.ref.column in lexicon.tables[e.table].display for e in own)
+    asked = bool(assembler.question & _asked_different())
+    attribute = len(own) == 1 and not keyed and not named
+    return {
+        f"{state} asked": float(asked),
+        f"{state} unasked": float(not asked),
+        f"{state} repeated": float(repeated),
+        f"{state} keyed": float(keyed),
+        f"{state} limited": float(form.limit is not None),
+        f"{state} attribute": float(attribute),
+        f"{state} attribute bare": float(attribute and not form.where),
+        f"{state} foreign key": float(len(own) == 1 and any(e.ref and lexicon.column(e.ref).target for e in own)),
+        f"{state} several": float(len(own) > 1),
+    }
+
+
+def _asked_different() -> frozenset[str]:
+    return frozenset(lemma(phrase[0]) for phrase, ops in grammar().phrases.items() if len(phrase) == 1 and any(op.kind == "distinct" for op in ops))
+
+
+__all__ = ["Expr", "features"]
