@@ -118,10 +118,8 @@ async def _join(
     await session.execute(
         insert(User).values(name=name, password_hash=hashed).on_conflict_do_nothing()
     )
-    ids = select(Workspace.id, User.id).where(
-        Workspace.name == workspace, User.name == name
-    )
-    workspace_id, user_id = (await session.execute(ids)).one()
+    workspace_id = await session.scalar(select(Workspace.id).where(Workspace.name == workspace))
+    user_id = await session.scalar(select(User.id).where(User.name == name))
     await session.execute(
         insert(Member)
         .values(workspace_id=workspace_id, user_id=user_id, role=role)

@@ -1,0 +1,1 @@
+"""The chat: Chainlit, turned into our words, our cards and our store."""

@@ -1,0 +1,231 @@
+"""Commands beginning with a slash: the same capabilities by name, without a model in between."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import chainlit as cl
+from chainlit.types import CommandDict
+
+from assistant.chat.door import actor, door
+from assistant.chat.screen import say
+from tools import databases, jobs, queries, schemas
+from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, TableCard
+from tools.errors import Invalid
+from tools.toolbox import Actor, Toolbox
+
+BOARD = 10
+"""Jobs on the board."""
+
+NO_MODEL = """\
+Questions are read by the **offline model**: rules, no key, nothing leaves this machine.
+
+To connect a model, set two variables (in the environment or in `.env`) and start again:
+
+```bash
+TABLETALK_MODEL=openai-chat:gpt-5
+OPENAI_API_KEY=...
+```
+
+`OPENAI_BASE_URL` names any server that speaks the OpenAI protocol. \
+Any other model name of pydantic-ai works too (`anthropic:...`, `google-gla:...`); \
+several, parted by commas, stand in for each other.
+
+A model sees names, shapes and at most `TABLETALK_PREVIEW_ROWS` rows of a result; never a password."""
+
+Deed = Callable[[Toolbox, Actor, str], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the menu."""
+
+    usage: str
+    """What may follow its name."""
+    description: str
+    icon: str
+    """A lucide icon's name."""
+    deed: Deed
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command as somebody typed it."""
+
+    name: str
+    rest: str
+
+
+def parse(text: str) -> Call | None:
+    """Read `/name what follows`; None when `text` is no command."""
+    match = re.match(r"/([a-z]+)(?:\s+(.*))?$", text.strip(), re.DOTALL | re.IGNORECASE)
+    return Call(match[1].lower(), (match[2] or "").strip()) if match else None
+
+
+async def carry_out(call: Call) -> None:
+    """Do what `call` says and show what came of it; errors raised on purpose are the caller's to tell."""
+    command = COMMANDS.get(call.name)
+    if command is None:
+        raise Invalid(f"No command {'/' + call.name!r}; there are: {', '.join('/' + name for name in COMMANDS)}.")
+    await command.deed(door().box, await actor(), call.rest)
+
+
+async def _databases(box: Toolbox, person: Actor, _rest: str) -> None:
+    found = await databases.list_databases(box, person)
+    rows = [(one.name, one.kind, one.place, f"{one.trained:,} of {one.tables:,}", one.health) for one in found]
+    await say(*_listed("Databases", ("name", "kind", "where", "trained", "health"), rows))
+
+
+async def _tables(box: Toolbox, person: Actor, rest: str) -> None:
+    name, _ = await _which(box, person, rest)
+    rows = [
+        (
+            table.shape.qualified_name,
+            f"{table.shape.row_estimate:,}" if table.shape.row_estimate is not None else "",
+            f"{len(table.shape.columns):,}",
+            "no" if table.trained_at is None else "changed since" if table.stale else "yes",
+            table.description,
+        )
+        for table in await schemas.catalog(box, person, name)
+    ]
+    await say(*_listed(f"Tables of {name}", ("table", "rows, about", "columns", "trained", "description"), rows))
+
+
+async def _describe(box: Toolbox, person: Actor, rest: str) -> None:
+    name, table_name = await _which(box, person, rest)
+    if not table_name:
+        raise Invalid(f"Name a table of {name}: /describe orders. /tables lists them.")
+    table = await schemas.describe(box, person, name, table_name)
+    keys = {
+        column: f"{key.target_table}.{key.target_columns[0]}"
+        for key in table.shape.foreign_keys
+        for column in key.columns[:1]
+    }
+    rows = [
+        (
+            column.name,
+            column.type,
+            "key"
+            if column.name in table.shape.primary_key
+            else "→ " + keys[column.name]
+            if column.name in keys
+            else "",
+            column.comment or ", ".join(table.values.get(column.name, ())[:6]),
+        )
+        for column in table.shape.columns
+    ]
+    title, card = _listed(f"{table.shape.qualified_name} in {name}", ("column", "type", "key", "what it holds"), rows)
+    await say("\n\n".join(filter(None, [title, table.description, *(f"Note: {note}" for note in table.notes)])), card)
+
+
+async def _train(box: Toolbox, person: Actor, rest: str) -> None:
+    name, tables = await _which(box, person, rest)
+    job = await schemas.start_training(box, person, name, tables or "*")
+    await say("", JobCard(job_id=job.id))
+
+
+async def _jobs(box: Toolbox, person: Actor, rest: str) -> None:
+    if rest.isdigit():
+        await say("", JobCard(job_id=(await jobs.get(box, person, int(rest))).id))
+        return
+    found = await jobs.list_jobs(box, person, limit=BOARD)
+    await say("" if found else "No jobs yet.", *([BoardCard(job_ids=tuple(job.id for job in found))] if found else []))
+
+
+async def _history(box: Toolbox, person: Actor, rest: str) -> None:
+    found = await queries.list_queries(box, person, search=rest or None)
+    rows = [
+        (
+            f"{one.created_at.astimezone():%d %b %H:%M}",
+            one.database,
+            one.question or " ".join(one.sql_asked.split()),
+            f"{one.rows:,}" if one.rows is not None else "",
+            one.error or "ok",
+        )
+        for one in reversed(found)
+    ]
+    await say(*_listed("Queries", ("when", "database", "question", "rows", "outcome"), rows))
+
+
+async def _sql(box: Toolbox, person: Actor, rest: str) -> None:
+    name, sql = await _which(box, person, rest)
+    if not sql:
+        raise Invalid("Put the query behind the command: /sql select count(*) from orders")
+    result = await queries.run(box, person, name, sql)
+    await say("", ResultCard(query_id=result.id))
+
+
+async def _examples(box: Toolbox, person: Actor, rest: str) -> None:
+    name, _ = await _which(box, person, rest)
+    rows = [(one.question, " ".join(one.sql.split())) for one in await queries.list_examples(box, person, name)]
+    await say(*_listed(f"Verified queries of {name}", ("question", "SQL"), rows))
+
+
+async def _notes(box: Toolbox, person: Actor, rest: str) -> None:
+    name, _ = await _which(box, person, rest)
+    rows = [(one.table or "all", one.text, one.created_by or "") for one in await schemas.list_notes(box, person, name)]
+    await say(*_listed(f"Notes on {name}", ("about", "note", "by"), rows))
+
+
+async def _register(_box: Toolbox, _person: Actor, rest: str) -> None:
+    await say("", RegisterCard(name=rest.split(maxsplit=1)[0] if rest else ""))
+
+
+async def _model(box: Toolbox, _person: Actor, _rest: str) -> None:
+    model = box.settings.model
+    await say(f"Questions are read by **{model}**. TABLETALK_MODEL sets it." if model else NO_MODEL)
+
+
+async def _help(_box: Toolbox, _person: Actor, _rest: str) -> None:
+    rows = tuple((f"/{name} {command.usage}".strip(), command.description) for name, command in COMMANDS.items())
+    await say(
+        "Ask in plain words, or use a command. Where several databases are registered, name one first: "
+        "`/tables shop`, `/sql shop select ...`.",
+        TableCard(title="", columns=("command", "what it does"), rows=rows),
+    )
+
+
+def _listed(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> tuple[str, TableCard]:
+    """Give the message and the card of a list."""
+    return f"**{title}**", TableCard(title="", columns=columns, rows=tuple(rows))
+
+
+async def _which(box: Toolbox, person: Actor, rest: str) -> tuple[str, str]:
+    """Take a database's name off the front of `rest`; without one it is the only one there is, or the one in hand.
+
+    Invalid when that leaves a choice.
+    """
+    names = [one.name for one in await databases.list_databases(box, person)]
+    first, _, remainder = rest.partition(" ")
+    if first in names:
+        return first, remainder.strip()
+    if len(names) == 1:
+        return names[0], rest
+    if not names:
+        raise Invalid("No database is registered yet; /register connects one.")
+    if (in_hand := cl.user_session.get("database")) in names:
+        return str(in_hand), rest
+    raise Invalid(f"Name the database first; registered: {', '.join(names)}.")
+
+
+COMMANDS: dict[str, Command] = {
+    "databases": Command("", "Registered databases and how they are", "database", _databases),
+    "tables": Command("[database]", "Tables of a database and whether they are trained", "table-2", _tables),
+    "describe": Command("[database] table", "Columns of a table and what they hold", "list-tree", _describe),
+    "train": Command("[database] [tables]", "Learn tables, all or some", "graduation-cap", _train),
+    "jobs": Command("[number]", "Background work: running, failed, done", "list-checks", _jobs),
+    "history": Command("[words]", "Queries asked before", "history", _history),
+    "sql": Command("[database] select ...", "Run a read-only query as it stands", "terminal", _sql),
+    "examples": Command("[database]", "Verified queries", "badge-check", _examples),
+    "notes": Command("[database]", "What people noted about the data", "sticky-note", _notes),
+    "register": Command("[name]", "Connect a database", "plug", _register),
+    "model": Command("", "Which model reads the questions", "cpu", _model),
+    "help": Command("", "All commands", "circle-help", _help),
+}
+
+MENU: list[CommandDict] = [
+    CommandDict(
+        id=name, description=command.description, icon=command.icon, button=False, persistent=False, selected=False
+    )
+    for name, command in COMMANDS.items()
+]

@@ -1,0 +1,106 @@
+"""What Chainlit calls: each callback translates one thing from the browser, and nothing more.
+
+Chainlit loads this file by its path, registers what is decorated, and keeps one registry per process.
+"""
+
+import warnings
+
+import chainlit as cl
+from chainlit.server import sio
+from chainlit.session import WebsocketSession
+from chainlit.types import ThreadDict
+from starlette.datastructures import Headers
+
+from assistant import accounts
+from assistant.chat import commands, runtime, turn
+from assistant.chat.actions import register_actions
+from assistant.chat.cards import draw
+from assistant.chat.door import actor, door
+from assistant.chat.history import ChatHistory
+from assistant.chat.screen import say, watch
+from tools.errors import AssistantError
+from tools.settings import load_settings
+
+# Each Chainlit session asks for the profiles once more from a loop that already runs, and drops the coroutine.
+warnings.filterwarnings("ignore", "coroutine 'profiles' was never awaited", RuntimeWarning)
+
+STARTERS = (
+    ("Which products sell best?", "Which products sell best?"),
+    ("Orders per month this year", "Orders per month this year"),
+    ("Which customers returned most?", "Which customers returned most?"),
+    ("What can I ask?", "What can I ask?"),
+)
+
+register_actions()
+
+
+@cl.data_layer
+def history() -> ChatHistory:
+    """Conversations are kept in our own store."""
+    return door().history
+
+
+if load_settings().local:
+
+    @cl.header_auth_callback
+    async def local_person(_headers: Headers) -> cl.User:
+        """Everybody who reaches a local set-up is its one person; assistant/web.py keeps foreign pages out."""
+        person = await accounts.local_person(door().box.store)
+        return cl.User(identifier=person.user_name)
+
+else:
+
+    @cl.password_auth_callback
+    async def sign_in(name: str, password: str) -> cl.User | None:
+        """Let in whose password it is."""
+        person = await accounts.sign_in(door().box.store, name, password)
+        return cl.User(identifier=person.user_name) if person else None
+
+
+@cl.set_chat_profiles
+async def profiles(_user: cl.User | None) -> list[cl.ChatProfile]:
+    """One profile: Chainlit shows its text and starters on the first screen."""
+    starters = [cl.Starter(label=label, message=message) for label, message in STARTERS]
+    text = runtime.welcome()
+    if not door().box.settings.model:
+        starters.append(cl.Starter(label="Connect a model", message="/model"))
+        text += "\n\n`offline model` answers without a key."
+    return [cl.ChatProfile(name="Tabletalk", icon="/public/mark.svg", markdown_description=text, starters=starters)]
+
+
+@cl.on_chat_start
+async def begin() -> None:
+    """Offer the commands."""
+    await cl.context.emitter.set_commands(commands.MENU)
+
+
+@cl.on_chat_resume
+async def resume(thread: ThreadDict) -> None:
+    """Offer the commands and follow jobs that still run; the cards themselves come drawn with the thread."""
+    await cl.context.emitter.set_commands(commands.MENU)
+    person = await actor()
+    for card in await door().history.cards(thread["id"]):
+        if card.job_ids:
+            await watch(person, card, await draw(door().box, person, card))
+
+
+@cl.on_message
+async def hear(message: cl.Message) -> None:
+    """Carry out a command, or take a turn of the conversation."""
+    await cl.context.emitter.send_window_message({"tabletalk": "thread", "id": cl.context.session.thread_id})
+    text = f"/{message.command} {message.content}" if message.command else message.content
+    if (command := commands.parse(text)) is None:
+        await turn.take(text)
+        return
+    try:
+        await commands.carry_out(command)
+    except AssistantError as error:
+        await say(f"**{error.title}.** {error}")
+
+
+@sio.on("stop")  # in place of Chainlit's own, which adds words of its own
+async def stop(socket_id: str) -> None:
+    """Cancel the turn in hand; the turn itself says so when it has ended."""
+    session = WebsocketSession.get(socket_id)
+    if session is not None and session.current_task is not None:
+        session.current_task.cancel()

@@ -1,0 +1,73 @@
+"""Cards on the screen: shown under their message, drawn again when their rows change."""
+
+from contextlib import aclosing
+from typing import Any
+from uuid import uuid4
+
+import chainlit as cl
+from chainlit.session import WebsocketSession
+
+from assistant.chat import draw_job
+from assistant.chat.cards import Drawn, StoredCard, draw, element
+from assistant.chat.door import actor, door
+from tools import jobs
+from tools.cards import Card
+from tools.toolbox import Actor
+
+
+async def say(text: str, *cards: Card) -> None:
+    """Show a message with `cards` under it."""
+    message = await cl.Message(text).send()
+    for card in cards:
+        await show_data(message.thread_id, message.id, card.model_dump(mode="json"))
+
+
+async def show_under(above: StoredCard, card: Card) -> None:
+    """Show `card` below another one, in the same message."""
+    await show_data(above.thread_id, above.step_id, card.model_dump(mode="json"))
+
+
+async def show_data(thread_id: str, step_id: str, data: dict[str, Any]) -> None:
+    """Show a new card under the message `step_id`."""
+    await show_card(StoredCard(id=str(uuid4()), thread_id=thread_id, step_id=step_id, data=data))
+
+
+async def show_card(card: StoredCard) -> None:
+    """Keep `card` and draw it; one with live jobs then moves by itself."""
+    await door().history.save_card(card)
+    drawn = await redraw(card)
+    await watch(await actor(), card, drawn)
+
+
+async def redraw(card: StoredCard) -> Drawn:
+    """Draw `card` as its rows stand now, and send it to the browser."""
+    drawn = await draw(door().box, await actor(), card)
+    await cl.context.emitter.send_element(element(card, drawn))
+    return drawn
+
+
+async def change(card: StoredCard, **data: Any) -> Drawn:
+    """Keep what a person decided on `card`, and draw it anew."""
+    changed = card.model_copy(update={"data": {**card.data, **data}})
+    await door().history.save_card(changed)
+    return await redraw(changed)
+
+
+async def watch(person: Actor, card: StoredCard, drawn: Drawn) -> None:
+    """Follow every live job of `card`, each beside the turn."""
+    for shown in drawn.props.get("jobs", []):
+        if shown["live"]:
+            door().spawn(f"{cl.context.session.id} {card.id} {shown['id']}", _follow(person, card, drawn, shown["id"]))
+
+
+async def _follow(person: Actor, card: StoredCard, drawn: Drawn, job_id: int) -> None:
+    session, emitter = cl.context.session, cl.context.emitter
+    async with aclosing(jobs.follow(door().box, person, job_id)) as states:
+        async for job in states:
+            if WebsocketSession.get_by_id(session.id) is None:
+                return
+            # Several jobs of one board share `drawn`: each replaces its own line.
+            lines = drawn.props["jobs"]
+            at = next(index for index, line in enumerate(lines) if line["id"] == job_id)
+            lines[at] = draw_job.props(job)
+            await emitter.send_element(element(card, drawn))

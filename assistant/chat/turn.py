@@ -1,0 +1,151 @@
+"""One turn on the screen: the events of a conversation become messages, steps and cards."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, cast
+
+import chainlit as cl
+from chainlit.utils import utc_now
+
+from assistant import conversation
+from assistant.chat.door import actor, door
+from assistant.chat.screen import show_data
+from assistant.events import ApprovalNeeded, Done, Event, Failed, Shown, TextDelta, ToolCalled, ToolReturned
+from tools.cards import Choice, ChoicesCard
+
+STEPS = {
+    "find_tables": ("Looking up tables", "Looked up tables"),
+    "describe_table": ("Reading a table's description", "Read a table's description"),
+    "list_tables": ("Listing tables", "Listed tables"),
+    "list_databases": ("Listing databases", "Listed databases"),
+    "run_query": ("Asking the database", "Asked the database"),
+    "rerun_query": ("Asking the database again", "Asked the database again"),
+    "check_database": ("Checking the database", "Checked the database"),
+    "train_tables": ("Starting a training", "Started a training"),
+    "query_history": ("Looking into the history", "Looked into the history"),
+}
+"""Tool -> what a person reads while it runs and after; others are called by their own name."""
+
+YES = {"forget_database": "Forget it", "untrain_tables": "Untrain"}
+"""Tool -> the button that approves it."""
+
+
+async def take(message: str | None, approvals: Mapping[str, bool] | None = None) -> None:
+    """Run one turn and show it; a turn that is stopped says so."""
+    person = await actor()
+    screen = Screen()
+    try:
+        # A generator, so that leaving it early ends it here and now.
+        run = cast(AsyncGenerator[Event, None], conversation.run(door().box, person, message, approvals=approvals))
+        async with aclosing(run) as events:
+            async for event in events:
+                await screen.show(event)
+    except asyncio.CancelledError:
+        await screen.stopped()
+        raise
+    finally:
+        await screen.close()
+
+
+def in_background(message: str | None, approvals: Mapping[str, bool] | None = None) -> None:
+    """Run a turn that a button began, so that Stop reaches it as it reaches any other."""
+    session = cl.context.session
+
+    async def run() -> None:
+        await cl.context.emitter.task_start()
+        try:
+            # Chainlit's own turns end quietly when they are stopped; so does this one.
+            with contextlib.suppress(asyncio.CancelledError):
+                await take(message, approvals)
+        finally:
+            await cl.context.emitter.task_end()
+
+    session.current_task = asyncio.create_task(run())
+
+
+class Screen:
+    """What one turn has put on the screen so far."""
+
+    def __init__(self) -> None:
+        """Begin with nothing shown."""
+        self._message: cl.Message | None = None
+        self._steps: dict[str, cl.Step] = {}
+
+    async def show(self, event: Event) -> None:
+        """Put one event on the screen."""
+        match event:
+            case TextDelta(text=text):
+                await self._text(text)
+            case ToolCalled():
+                await self.close()
+                await self._begin(event)
+            case ToolReturned():
+                await self._end(event)
+            case Shown(card=card):
+                await self._card(card.model_dump(mode="json"))
+            case ApprovalNeeded(calls=calls):
+                yes = YES.get(calls[0].tool, "Do it") if len(calls) == 1 else "Do it"
+                waiting = [{"id": call.id, "tool": call.tool, "consequence": call.consequence} for call in calls]
+                await self._card({"type": "approval", "calls": waiting, "yes": yes})
+            case Done(suggestions=suggestions) if suggestions:
+                choices = tuple(Choice(label=one, message=one) for one in suggestions)
+                await self._card(ChoicesCard(prompt="", choices=choices).model_dump(mode="json"))
+            case Failed(title=title, message=reason):
+                await self._text(f"**{title}.** {reason}")
+
+    async def stopped(self) -> None:
+        """Say that a person stopped the turn."""
+        for step in self._steps.values():
+            step.end, step.output = utc_now(), "Stopped."
+            await step.update()
+        await self.close()
+        await self._text("Stopped. What was still running at the database was cancelled there.")
+
+    async def close(self) -> None:
+        """End the text in hand: what comes next begins below it."""
+        message, self._message = self._message, None
+        if message is not None and (message.streaming or message.content):
+            await (message.update() if message.persisted else message.send())
+
+    async def _text(self, text: str) -> None:
+        if self._message is None:
+            self._message = cl.Message("")
+            self._message.created_at = utc_now()
+        await self._message.stream_token(text)
+
+    async def _card(self, data: dict[str, Any]) -> None:
+        # The words about a result come after it and stand above it: both belong to one message.
+        if self._message is None:
+            self._message = await cl.Message("").send()
+        elif not self._message.persisted:
+            await self._message.send()
+        await show_data(self._message.thread_id, self._message.id, data)
+
+    async def _begin(self, call: ToolCalled) -> None:
+        doing = STEPS.get(call.name, (call.name.replace("_", " ").capitalize(),))[0]
+        sql = call.args.get("sql")
+        above = cl.context.current_step
+        step = cl.Step(
+            name=doing, type="tool", show_input="sql" if sql else False, parent_id=above.id if above else None
+        )
+        step.input = sql or ""
+        step.start = utc_now()
+        self._steps[call.id] = step
+        await step.send()
+
+    async def _end(self, returned: ToolReturned) -> None:
+        step = self._steps.pop(returned.id, None)
+        if step is None:
+            return
+        named = STEPS.get(returned.name)
+        if not returned.ok:
+            step.name = f"{named[0] if named else step.name}: not possible"
+        elif named:
+            step.name = named[1]
+        step.output = returned.summary
+        # Step.output guesses a language; what tools say is plain text.
+        step.language = "text"
+        step.end = utc_now()
+        await step.update()

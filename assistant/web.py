@@ -1,0 +1,199 @@
+"""The web process: health, downloads, and the chat at the root, over one open toolbox."""
+
+import ipaddress
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import uvicorn
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from assistant.accounts import find_person
+from assistant.chat import runtime
+from tools.errors import AssistantError, NotAllowed, NotFound
+from tools.queries import export, get_query
+from tools.settings import Settings, load_settings
+from tools.toolbox import Actor, Toolbox, open_toolbox
+
+log = logging.getLogger(__name__)
+
+CONTENT_SECURITY = (
+    "default-src 'self'; "
+    # Chainlit compiles its custom elements in the browser and starts an inline script and a blob worker.
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' ws: wss:; frame-ancestors 'self'; base-uri 'self'; form-action 'self'"
+)
+"""What the page may load: only what comes from here, so that it opens offline and tells nobody."""
+
+MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Compose the web process; both URLs of `settings` must be filled in. One per process: Chainlit is global."""
+    runtime.prepare(settings)
+    # Chainlit reads the environment when it is imported, so not before it is prepared.
+    from chainlit.utils import mount_chainlit
+
+    from assistant.chat.door import open_door
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_toolbox(settings) as box, open_door(box):
+            app.state.box = box
+            yield
+
+    app = FastAPI(title="Tabletalk", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(SameOrigin, loopback_only=is_loopback(settings.host))
+    app.add_exception_handler(AssistantError, _tell)
+    app.include_router(health)
+    app.include_router(downloads())
+    app.include_router(unknown)
+    mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
+    runtime.mend()
+    return app
+
+
+health = APIRouter()
+
+
+@health.get("/healthz")
+async def healthz(request: Request) -> JSONResponse:
+    """Answer 200 when store and queue answer, 503 with the reason otherwise."""
+    box: Toolbox = request.app.state.box
+    states = {}
+    for name, ping in (("store", box.store.ping), ("queue", box.queue.ping)):
+        try:
+            await ping()
+            states[name] = "ok"
+        except AssistantError as error:
+            states[name] = str(error)
+    return JSONResponse(states, status_code=200 if set(states.values()) == {"ok"} else 503)
+
+
+def downloads() -> APIRouter:
+    """Routes that give a result as a file, to people of the workspace that asked it."""
+    from chainlit.auth import get_current_user
+    from chainlit.user import PersistedUser, User
+
+    router = APIRouter()
+
+    async def signed_in(
+        request: Request, user: Annotated[User | PersistedUser | None, Depends(get_current_user)]
+    ) -> Actor:
+        if user is None:
+            raise NotAllowed("Sign in first.")
+        return await find_person(request.app.state.box.store, user.identifier)
+
+    @router.get("/files/queries/{query_id}.{kind}")
+    async def download(
+        request: Request, query_id: UUID, kind: Literal["csv", "xlsx"], person: Annotated[Actor, Depends(signed_in)]
+    ) -> Response:
+        query = await get_query(request.app.state.box, person, query_id)
+        if query.result is None:
+            raise NotFound(f"Query {str(query_id)!r} gave no rows: {query.error}")
+        body = (export.to_csv if kind == "csv" else export.to_xlsx)(query.result)
+        name = f"{query.database}-{query.created_at:%Y%m%d-%H%M%S}.{kind}"
+        return Response(body, media_type=MEDIA[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    return router
+
+
+unknown = APIRouter()
+
+
+@unknown.get("/api/{path:path}")
+async def no_such_route(path: str) -> JSONResponse:
+    """Answer 404: without this the chat's page would answer 200 for a mistyped route."""
+    return JSONResponse({"title": "Not found", "detail": f"No route '/api/{path}'."}, status_code=404)
+
+
+async def _tell(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AssistantError)
+    return JSONResponse({"title": error.title, "detail": str(error)}, status_code=error.status)
+
+
+class SameOrigin:
+    """Refuses what another site's page sends, and on loopback any name that is not loopback's (DNS rebinding)."""
+
+    def __init__(self, app: ASGIApp, loopback_only: bool) -> None:
+        """Guard `app`; with `loopback_only` its Host must be a loopback name or address."""
+        self._app, self._loopback_only = app, loopback_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass `scope` on, or answer 403."""
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        reason = self._refusal(headers.get("host", ""), headers.get("origin"))
+        if reason is None:
+            return await self._app(scope, receive, _with_policy(send))
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 4403, "reason": reason})
+        log.warning("refused %s: %s", scope["path"], reason)
+        return await JSONResponse({"title": "Not allowed", "detail": reason}, status_code=403)(scope, receive, send)
+
+    def _refusal(self, host: str, origin: str | None) -> str | None:
+        if self._loopback_only and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+            return f"Host {host!r} is not this machine; open http://localhost instead."
+        if origin is not None and urlsplit(origin).netloc != host:
+            return f"The page of {origin!r} may not use Tabletalk at {host!r}."
+        return None
+
+
+def _with_policy(send: Send) -> Send:
+    async def sending(message: object) -> None:
+        assert isinstance(message, dict)
+        if message["type"] == "http.response.start":
+            message["headers"] = [
+                *message["headers"],
+                (b"content-security-policy", CONTENT_SECURITY.encode()),
+                (b"x-content-type-options", b"nosniff"),
+                (b"referrer-policy", b"same-origin"),
+            ]
+        await send(message)
+
+    return sending
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` can only mean this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def main() -> int:
+    """Serve until a signal ends it; gives the exit status."""
+    try:
+        settings = load_settings()
+        app = create_app(settings)
+    except AssistantError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning" if settings.log_level == "INFO" else settings.log_level.lower(),
+        access_log=False,
+        ws_max_size=1_000_000,
+        timeout_graceful_shutdown=5,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""What a job's card says beside its bar."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from assistant.chat.draw_job import duration, props
+from tools.jobs import Job
+
+NOW = datetime.now(UTC)
+
+
+def job(**values: Any) -> Job:
+    fields: dict[str, Any] = {
+        "id": 7,
+        "workspace_id": uuid4(),
+        "kind": "train",
+        "target": "shop",
+        "database_id": None,
+        "arguments": {},
+        "state": "running",
+        "progress": 50.0,
+        "stage": "analysed orders",
+        "counts": {},
+        "error": None,
+        "attempts": 1,
+        "max_attempts": 3,
+        "created_at": NOW,
+        "created_by": None,
+        "created_by_name": None,
+        "not_before": None,
+        "heartbeat_at": NOW,
+        "started_at": NOW - timedelta(seconds=10),
+        "finished_at": None,
+        "conversation_id": None,
+    }
+    return Job(**fields | values)
+
+
+def test_a_running_job_says_how_far_it_is_and_may_be_cancelled() -> None:
+    drawn = props(job(counts={"done": 27, "total": 42}))
+    assert drawn["title"] == "Training shop"
+    assert drawn["percent"] == 50
+    assert drawn["amount"].startswith("27 of 42 tables · 10 s left")
+    assert drawn["stage"] == "analysed orders"
+    assert (drawn["can_cancel"], drawn["can_retry"]) == (True, False)
+
+
+def test_a_failed_job_says_why_once_and_may_be_tried_again() -> None:
+    reason = "permission denied for table stock"
+    drawn = props(job(state="failed", stage=reason, error=reason, finished_at=NOW))
+    assert drawn["reason"] == reason
+    assert drawn["stage"] == ""
+    assert drawn["state_words"] == "failed in 10 s"
+    assert (drawn["can_cancel"], drawn["can_retry"]) == (False, True)
+
+
+def test_a_job_being_cancelled_offers_neither() -> None:
+    drawn = props(job(state="cancelling"))
+    assert (drawn["can_cancel"], drawn["can_retry"], drawn["live"]) == (False, False, True)
+
+
+def test_a_job_that_waits_for_its_next_attempt_says_when() -> None:
+    waiting = job(state="queued", attempts=1, not_before=datetime.now(UTC) + timedelta(seconds=30.4))
+    assert props(waiting)["state_words"] == "attempt 2 of 3 in 30 s"
+
+
+def test_counts_leave_out_zeros_and_words() -> None:
+    counts = {"trained": 1200, "left_out": 2, "failed": 0, "drift": "none", "partial": True}
+    assert props(job(state="succeeded", counts=counts, finished_at=NOW))["counts"] == "trained 1,200 · left out 2"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "less than a second"), (4, "4 s"), (200, "3 min 20 s"), (60, "1 min"), (7500, "2 h 5 min"), (3600, "1 h")],
+)
+def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
