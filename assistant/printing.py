@@ -54,7 +54,9 @@ async def show_card(box: "Toolbox", actor: "Actor", card: "Card") -> None:
     from tools.queries import history
 
     if card.type == "result":
-        print_result((await history.get_query(box, actor, card.query_id)).result)
+        query = await history.get_query(box, actor, card.query_id)
+        if query.result is not None:
+            print_table([column.name for column in query.result.columns], query.result.rows)
     elif card.type == "table":
         print_table(card.columns, card.rows)
     elif card.type == "choices":

@@ -1,5 +1,6 @@
 """`make run`: embedded servers, web process and worker under one supervisor, from checks to the last stop."""
 
+import asyncio
 import errno
 import http.client
 import os
@@ -20,6 +21,7 @@ from tools.embedded import announce, lifeline, places_of, running, servers
 from tools.embedded.keeper import Child, Keeper, last_words
 from tools.errors import AssistantError, ConfigurationError, StoreUnavailable
 from tools.settings import Settings
+from tools.store.version import is_current
 
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout, or the folder of the installed packages: where children find `assistant`, `tools` and `workers`."""
@@ -105,8 +107,9 @@ def _run(settings: Settings, narrator: Narrator, ended: "Ended") -> None:
         logs = places_of(filled).logs
         filled = filled.model_copy(update={"secret_key": SecretStr(secret_key(filled))})
         stack.callback(narrator.say, "Stopping the servers")
-        with narrator.step("Bringing the store up to date"):
-            run_command(filled, "migrate", logs / "start.log")
+        if not asyncio.run(is_current(_url(filled))):
+            with narrator.step("Bringing the store up to date"):
+                run_command(filled, "migrate", logs / "start.log")
         keepers = [Keeper(child, narrator.say, ended.fail) for child in (_worker(filled, logs), _web(filled, logs))]
         for keeper in keepers:
             stack.callback(keeper.stop)
@@ -124,14 +127,17 @@ def _run(settings: Settings, narrator: Narrator, ended: "Ended") -> None:
 
 
 def _prepare_shop(settings: Settings, narrator: Narrator, logs: Path) -> None:
-    """Have the sample shop; a person can work without it, so its failure is told and no more."""
-    if not settings.demo:
+    """Have the sample shop at the first start; a person can work without it, so its failure is told and no more."""
+    prepared = settings.home / "shop-prepared"  # later it may have been forgotten, and stays so
+    if not settings.demo or prepared.exists():
         return
     try:
         with narrator.step("Preparing the sample shop"):
             run_command(settings, "demo", logs / "start.log")
     except AssistantError as error:
         narrator.say(f"No sample shop: {error}")
+    else:
+        prepared.touch()
 
 
 def _wait(keepers: list[Keeper], ended: "Ended") -> None:
@@ -177,6 +183,11 @@ def url_of(settings: Settings) -> str:
     """Where a browser on this machine finds the chat."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # compared, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _url(settings: Settings) -> str:
+    assert settings.database_url is not None
+    return settings.database_url.get_secret_value()
 
 
 def _web(settings: Settings, logs: Path) -> Child:

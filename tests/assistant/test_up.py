@@ -167,6 +167,8 @@ def test_nothing_is_left_when_the_supervisor_is_killed(settings: Settings, start
     until(lambda: not processes_with(str(settings.home)), "all processes to end")
     again = start()
     again.until("is ready")
+    assert "Bringing the store up to date\n" in one.told
+    assert "Bringing the store up to date\n" not in again.told
     assert again.end() == 0
 
 
