@@ -1,0 +1,11 @@
+"""The sample shop: a small mail-order business to try Tabletalk on.
+
+`generate` makes its rows, purely; `seed_postgres` and `seed_mysql` write them; `install` does all that a first start
+needs: database, reading account, rows, registration, training.
+"""
+
+from tools.demo.install import install
+from tools.demo.seeds import seed_mysql, seed_postgres
+from tools.demo.shop import generate
+
+__all__ = ["generate", "install", "seed_mysql", "seed_postgres"]
