@@ -11,8 +11,8 @@ STATEMENTS = _words("Select Union Intersect Except Values Subquery")
 """Kinds of tree a whole statement may be."""
 
 NODES = _words("""
-    Select Subquery Union Intersect Except With CTE RecursiveWithSearch From Join Lateral Where Group Having Order Ordered
-    Limit Offset Fetch LimitOptions Distinct Window WindowSpec WithinGroup Filter GroupingSets Rollup Cube
+    Select Subquery Union Intersect Except With CTE RecursiveWithSearch From Join Lateral Where Group Having Order
+    Ordered Limit Offset Fetch LimitOptions Distinct Window WindowSpec WithinGroup Filter GroupingSets Rollup Cube
     Table TableAlias TableSample Values Tuple Paren Alias Column ColumnDef Star Identifier Var
     Literal Null Boolean RawString ByteString BitString HexString National Introducer
     Case If Cast DataType DataTypeParam Interval Extract Collate AtTimeZone Bracket Slice Array Kwarg
@@ -28,7 +28,7 @@ NODES = _words("""
     Substring Trim StrPosition Overlay Chr GroupConcat Anonymous
     CurrentDate CurrentTime CurrentTimestamp Localtime Localtimestamp Time Timestamp
 """)
-"""Node kinds a tree may hold. A plain call stays `Anonymous`, so that its name is checked against FUNCTIONS and kept."""
+"""Node kinds a tree may have. A plain call stays `Anonymous`, so its name is kept and checked against FUNCTIONS."""
 
 PARTS: dict[str, frozenset[str]] = {
     "Select": _words(
@@ -102,7 +102,7 @@ FUNCTIONS: dict[Dialect, frozenset[str]] = {
     jsonb_contains jsonb_exists jsonb_exists_any jsonb_exists_all json_query json_value json_exists json_scalar
     to_tsvector to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery ts_rank ts_rank_cd ts_headline
     setweight strip tsvector_to_array array_to_tsvector numnode querytree ts_delete ts_filter ts_rewrite tsquery_phrase
-    lower_inc upper_inc lower_inf upper_inf isempty range_merge multirange int4range int8range numrange tsrange tstzrange
+    lower_inc upper_inc lower_inf upper_inf isempty range_merge int4range int8range numrange tsrange tstzrange
     daterange
     host family masklen netmask network broadcast hostmask abbrev inet_same_family set_masklen
     area box center circle diagonal diameter height isclosed isopen line lseg npoints path point polygon radius width
@@ -133,7 +133,7 @@ FUNCTIONS: dict[Dialect, frozenset[str]] = {
     match
     """),
 }
-"""Functions that only compute. Not here: whatever sleeps, locks, writes, reads files or settings, or runs text as SQL."""
+"""Functions that only compute: none sleeps, locks, writes, reads files or settings, or runs text as SQL."""
 
 TABLE_FUNCTIONS: dict[Dialect, frozenset[str]] = {
     "postgres": _words("""
@@ -171,18 +171,18 @@ SYNTAX: dict[Dialect, frozenset[str]] = {
 CALL_WORDS = _words("""
     in values and or not as over filter group any all some exists on using sets rollup cube by select from join where
     then when else union intersect except distinct like ilike between having lateral materialized array row limit offset
-    columns against grouping interval regexp rlike to div mod xor is case escape of member similar recursive with window rows
-    when partition order set nested path symmetric overlaps tablesample bernoulli system repeatable binary return concat
-    decimal numeric varchar char bit varbinary timestamp timestamptz time timetz datetime float double int bigint
-    smallint tinyint nchar character varying only unsigned signed sqrt cbrt locate strpos end null
+    columns against grouping interval regexp rlike to div mod xor is case escape of member similar recursive with window
+    rows when partition order set nested path symmetric overlaps tablesample bernoulli system repeatable binary return
+    concat decimal numeric varchar char bit varbinary timestamp timestamptz time timetz datetime float double int
+    bigint smallint tinyint nchar character varying only unsigned signed sqrt cbrt locate strpos end null
 """)
 """Words that stand before a parenthesis in regenerated SQL without naming a function from the lists."""
 
 TYPES = _words("""
     BIGINT BINARY BIT BLOB BOOLEAN CHAR DATE DATE32 DATERANGE DATETIME DATETIME2 DECIMAL DOUBLE FLOAT HSTORE INET
-    INT INT4RANGE INT8RANGE INTERVAL JSON JSONB LONGTEXT MEDIUMINT MEDIUMTEXT MONEY NAME NCHAR NUMRANGE NVARCHAR SMALLINT
-    TEXT TIME TIMESTAMP TIMESTAMPTZ TIMETZ TINYINT TINYTEXT TSRANGE TSTZRANGE UBIGINT UINT UDECIMAL UUID VARBINARY VARCHAR
-    YEAR ARRAY POINT UDOUBLE CHARACTER_SET
+    INT INT4RANGE INT8RANGE INTERVAL JSON JSONB LONGTEXT MEDIUMINT MEDIUMTEXT MONEY NAME NCHAR NUMRANGE NVARCHAR
+    SMALLINT TEXT TIME TIMESTAMP TIMESTAMPTZ TIMETZ TINYINT TINYTEXT TSRANGE TSTZRANGE UBIGINT UINT UDECIMAL UUID
+    VARBINARY VARCHAR YEAR ARRAY POINT UDOUBLE CHARACTER_SET
 """)
 """Types one may cast to, by sqlglot's names."""
 

@@ -9,27 +9,12 @@ from sqlglot import exp
 from tools.connectors.base import Dialect, TableSchema
 from tools.errors import QueryRejected
 from tools.queries.allowed import BARE_CALLS, BARE_CLOCKS, FUNCTION_COLUMNS, SYSTEM_SCHEMAS, UNIT_FUNCTIONS, UNITS
+from tools.queries.labels import fold, label_of, lower
 from tools.queries.syntax import is_dual
 
 SET_OPERATIONS = (exp.Union, exp.Intersect, exp.Except)
 _LISTED = 8
 """So many names an error lists at most."""
-
-
-def fold(identifier: exp.Expression | str | None, dialect: Dialect) -> str:
-    """An identifier as the server compares it: PostgreSQL lowers unquoted ASCII, MySQL compares without case."""
-    if identifier is None:
-        return ""
-    if isinstance(identifier, str):
-        return _lower(identifier)
-    name: str = identifier.name
-    if dialect == "postgres" and isinstance(identifier, exp.Identifier) and identifier.args.get("quoted"):
-        return name
-    return _lower(name)
-
-
-def _lower(name: str) -> str:
-    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 @dataclass
@@ -72,13 +57,13 @@ class Names:
             for table in catalog:
                 self._by_name.setdefault(self._key(table.name), []).append(table)
 
-    def resolve(self, tree: exp.Expression) -> None:
+    def resolve(self, tree: exp.Expr) -> None:
         """Walk the whole statement; QueryRejected names the first table or column that is not there."""
         self._query(tree, {}, None)
 
     # Queries
 
-    def _query(self, node: exp.Expression, ctes: Environment, outer: Scope | None) -> tuple[str, ...] | None:
+    def _query(self, node: exp.Expr, ctes: Environment, outer: Scope | None) -> tuple[str, ...] | None:
         """Resolve a query and give the names of its output columns, None when they cannot be known."""
         ctes = self._with(node, ctes, outer)
         if isinstance(node, exp.Select):
@@ -99,7 +84,7 @@ class Names:
             return columns
         raise QueryRejected(f"A {node.key.upper()} cannot stand where a query stands; write a SELECT.")
 
-    def _with(self, node: exp.Expression, ctes: Environment, outer: Scope | None) -> Environment:
+    def _with(self, node: exp.Expr, ctes: Environment, outer: Scope | None) -> Environment:
         clause = node.args.get("with_")
         if clause is None:
             return ctes
@@ -117,20 +102,18 @@ class Names:
                 self._search_columns(clause.args[part], clause, known)
         return known
 
-    def _search_columns(
-        self, search: exp.Expression, clause: exp.Expression, known: dict[str, tuple[str, ...] | None]
-    ) -> None:
+    def _search_columns(self, search: exp.Expr, clause: exp.Expr, known: dict[str, tuple[str, ...] | None]) -> None:
         """SEARCH ... SET and CYCLE ... SET ... USING add columns to the last recursive table expression."""
         name = fold(clause.expressions[-1].args["alias"].this, self.dialect)
         columns = known.get(name)
         if columns is None:
             return
-        added = [part for key in ("expression", "using") if isinstance(part := search.args.get(key), exp.Expression)]
+        added = [part for key in ("expression", "using") if isinstance(part := search.args.get(key), exp.Expr)]
         known[name] = columns + tuple(fold(part, self.dialect) for part in added)
 
-    def _set_operation(self, node: exp.Expression, ctes: Environment, outer: Scope | None) -> tuple[str, ...] | None:
-        branches: list[exp.Expression] = []
-        current: exp.Expression = node
+    def _set_operation(self, node: exp.Expr, ctes: Environment, outer: Scope | None) -> tuple[str, ...] | None:
+        branches: list[exp.Expr] = []
+        current: exp.Expr = node
         while isinstance(current, SET_OPERATIONS):  # long chains lean left: no recursion for them
             if current is not node and current.args.get("with_"):
                 break
@@ -144,7 +127,7 @@ class Names:
         self._tail(node, Scope({"": Source("the result", columns)}, None, frozenset(columns or ())), ctes)
         return columns
 
-    def _tail(self, node: exp.Expression, scope: Scope, ctes: Environment) -> None:
+    def _tail(self, node: exp.Expr, scope: Scope, ctes: Environment) -> None:
         for part in ("order", "limit", "offset"):
             if node.args.get(part) is not None:
                 self._expression(node.args[part], scope, ctes)
@@ -164,7 +147,7 @@ class Names:
             fold(item.args["alias"], self.dialect) for item in node.expressions if isinstance(item, exp.Alias)
         )
         loose = Scope(scope.sources, scope.outer, named)
-        if isinstance(distinct, exp.Expression):
+        if isinstance(distinct, exp.Expr):
             self._expression(distinct, loose, ctes)
         if node.args.get("where") is not None:
             self._expression(node.args["where"], scope, ctes)
@@ -188,40 +171,12 @@ class Names:
                     return None
                 names.extend(source.columns)
             else:
-                names.append(self._label(item))
+                names.append(label_of(item, self.dialect))
         return tuple(names)
-
-    def _label(self, item: exp.Expression) -> str:
-        """The name a select item gets: its alias, its column, or what PostgreSQL makes of an expression."""
-        while isinstance(item, (exp.Paren, exp.Filter, exp.Window, exp.WithinGroup, exp.Bracket, exp.Collate)):
-            item = item.this
-        if isinstance(item, exp.Alias):
-            return fold(item.args["alias"], self.dialect)
-        if isinstance(item, exp.Column):
-            return fold(item.this, self.dialect)
-        if isinstance(item, exp.Anonymous):
-            return _lower(item.name)
-        if isinstance(item, exp.Cast):
-            inner = self._label(item.this)
-            return inner if inner != "?column?" else _lower(item.args["to"].sql("postgres"))
-        if isinstance(item, exp.Case):
-            inner = self._label(item.args["default"]) if item.args.get("default") is not None else "?column?"
-            return inner if inner != "?column?" else "case"
-        if isinstance(item, exp.GroupConcat):
-            return "string_agg"
-        if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Select) and item.this.expressions:
-            return self._label(item.this.expressions[0])
-        if isinstance(item, (exp.Extract, exp.Exists, exp.Substring, exp.Array)):
-            return item.key
-        if isinstance(item, exp.Trim):
-            return "btrim"
-        if isinstance(item, exp.CurrentDate):
-            return "current_date"
-        return "?column?"
 
     # Sources
 
-    def _join(self, join: exp.Expression, scope: Scope, ctes: Environment) -> None:
+    def _join(self, join: exp.Expr, scope: Scope, ctes: Environment) -> None:
         self._source(join.this, scope, ctes)
         if join.args.get("on") is not None:
             self._expression(join.args["on"], scope, ctes)
@@ -229,7 +184,7 @@ class Names:
             column = identifier if isinstance(identifier, exp.Column) else exp.Column(this=identifier.copy())
             self._column(column, scope)
 
-    def _source(self, node: exp.Expression, scope: Scope, ctes: Environment) -> None:
+    def _source(self, node: exp.Expr, scope: Scope, ctes: Environment) -> None:
         alias = node.args.get("alias")
         name = fold(alias.this, self.dialect) if alias is not None and alias.this is not None else ""
         given = self._given_columns(alias)
@@ -257,16 +212,14 @@ class Names:
         for join in node.args.get("joins") or ():
             self._join(join, scope, ctes)
 
-    def _lateral(
-        self, node: exp.Expression, name: str, given: tuple[str, ...], scope: Scope, ctes: Environment
-    ) -> None:
+    def _lateral(self, node: exp.Expr, name: str, given: tuple[str, ...], scope: Scope, ctes: Environment) -> None:
         inside = Scope(dict(scope.sources), scope.outer)
         if isinstance(node.this, exp.Subquery):
             columns = self._query(node.this, ctes, inside)
             self._add(scope, name, Source(name or "the sub-query", self._renamed(columns, given)))
             return
         self._expression(node.this, inside, ctes)
-        label = name or _lower(node.this.name)
+        label = name or lower(node.this.name)
         self._add(scope, label, Source(label, self._function_columns([node.this], label, given, node)))
 
     def _table(self, node: exp.Table, name: str, given: tuple[str, ...], scope: Scope, ctes: Environment) -> Source:
@@ -280,7 +233,7 @@ class Names:
             return Source(name, self._json_table_columns(node.this.args["schema"]))
         if not isinstance(node.this, exp.Identifier):
             self._expression(node.this, scope, ctes)
-            label = name or _lower(node.this.name)
+            label = name or lower(node.this.name)
             return Source(label, self._function_columns([node.this], label, given, node))
         table, schema = fold(node.this, self.dialect), fold(node.args.get("db"), self.dialect)
         if self.dialect == "mysql" and is_dual(node):
@@ -309,7 +262,7 @@ class Names:
 
     def _refuse_system(self, table: str, schema: str) -> None:
         system = schema in SYSTEM_SCHEMAS[self.dialect] or (self.dialect == "postgres" and schema.startswith("pg_"))
-        if system or (self.dialect == "postgres" and not schema and _lower(table).startswith("pg_")):
+        if system or (self.dialect == "postgres" and not schema and lower(table).startswith("pg_")):
             raise QueryRejected(
                 f"The system catalogue {(schema + '.' if schema else '') + table!r} may not be read; "
                 "ask for the list of tables or for a table's description instead."
@@ -327,17 +280,17 @@ class Names:
             key = f"{source.schema}.{name}"
         scope.sources[key] = source
 
-    def _given_columns(self, alias: exp.Expression | None) -> tuple[str, ...]:
+    def _given_columns(self, alias: exp.Expr | None) -> tuple[str, ...]:
         if alias is None:
             return ()
         return tuple(fold(_identifier_of(column), self.dialect) for column in alias.args.get("columns") or ())
 
     def _function_columns(
-        self, calls: Iterable[exp.Expression], label: str, given: tuple[str, ...], node: exp.Expression
+        self, calls: Iterable[exp.Expr], label: str, given: tuple[str, ...], node: exp.Expr
     ) -> tuple[str, ...]:
         names: list[str] = []
         for call in calls:
-            function = _lower(call.name)
+            function = lower(call.name)
             names.extend(FUNCTION_COLUMNS.get(function, (label if node.args.get("alias") else function,)))
         if node.args.get("ordinality"):
             names.append("ordinality")
@@ -345,7 +298,7 @@ class Names:
             return given + tuple(names[len(given) :])
         return (*names, label)
 
-    def _json_table_columns(self, schema: exp.Expression) -> tuple[str, ...]:
+    def _json_table_columns(self, schema: exp.Expr) -> tuple[str, ...]:
         names: list[str] = []
         for definition in schema.expressions:
             if definition.args.get("nested_schema") is not None:
@@ -375,11 +328,11 @@ class Names:
 
     # Expressions and columns
 
-    def _expressions(self, nodes: Iterable[exp.Expression], scope: Scope, ctes: Environment) -> None:
+    def _expressions(self, nodes: Iterable[exp.Expr], scope: Scope, ctes: Environment) -> None:
         for node in nodes:
             self._expression(node, scope, ctes)
 
-    def _expression(self, node: exp.Expression, scope: Scope, ctes: Environment) -> None:
+    def _expression(self, node: exp.Expr, scope: Scope, ctes: Environment) -> None:
         waiting = [node]
         while waiting:
             current = waiting.pop()
@@ -387,7 +340,7 @@ class Names:
                 self._query(current, ctes, Scope(scope.sources, scope.outer))
             elif isinstance(current, exp.Column):
                 self._column(current, scope)
-            elif isinstance(current, exp.Anonymous) and _lower(current.name) in UNIT_FUNCTIONS:
+            elif isinstance(current, exp.Anonymous) and lower(current.name) in UNIT_FUNCTIONS:
                 self._unit(current)
                 waiting.extend(current.expressions[1:])
             elif isinstance(current, exp.Collate):
@@ -395,10 +348,10 @@ class Names:
             else:
                 waiting.extend(_children(current))
 
-    def _unit(self, call: exp.Expression) -> None:
+    def _unit(self, call: exp.Expr) -> None:
         first = call.expressions[0] if call.expressions else None
         bare = isinstance(first, exp.Column) and not first.args.get("table") and isinstance(first.this, exp.Identifier)
-        if first is None or not bare or _lower(first.name) not in UNITS | {"date", "datetime", "time"}:
+        if first is None or not bare or lower(first.name) not in UNITS | {"date", "datetime", "time"}:
             raise QueryRejected(f"{call.name.upper()} needs a unit such as DAY or MONTH as its first argument.")
 
     def _column(self, column: exp.Column, scope: Scope) -> None:
@@ -413,11 +366,11 @@ class Names:
                 raise QueryRejected(self._no_column(name, source))
             self._read(source, name)
             return
-        if not quoted and _lower(name) in BARE_CALLS[self.dialect]:
+        if not quoted and lower(name) in BARE_CALLS[self.dialect]:
             raise QueryRejected(
                 f"{name.upper()} tells about the session and may not be read; quote it if it is a column."
             )
-        if not quoted and _lower(name) in BARE_CLOCKS[self.dialect]:
+        if not quoted and lower(name) in BARE_CLOCKS[self.dialect]:
             return
         self._bare_column(name, scope)
 
@@ -477,15 +430,15 @@ class Names:
         return f"; {words} {', '.join(names[:_LISTED])}{more}."
 
     def _key(self, name: str) -> str:
-        return name if self.dialect == "postgres" else _lower(name)
+        return name if self.dialect == "postgres" else lower(name)
 
 
-def _children(node: exp.Expression) -> Iterator[exp.Expression]:
+def _children(node: exp.Expr) -> Iterator[exp.Expr]:
     for value in node.args.values():
         for item in value if isinstance(value, list) else (value,):
-            if isinstance(item, exp.Expression) and not isinstance(item, (exp.Identifier, exp.Var, exp.DataType)):
+            if isinstance(item, exp.Expr) and not isinstance(item, (exp.Identifier, exp.Var, exp.DataType)):
                 yield item
 
 
-def _identifier_of(column: exp.Expression) -> exp.Expression:
+def _identifier_of(column: exp.Expr) -> exp.Expr:
     return column.this if isinstance(column, exp.ColumnDef) else column

@@ -8,7 +8,7 @@ from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ErrorLevel, SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from tools.connectors.base import Dialect
 from tools.errors import QueryRejected
@@ -19,7 +19,7 @@ CALL_MARK = "tt_call_"
 
 _DIALECTS: dict[Dialect, type[SqlglotDialect]] = {"postgres": Postgres, "mysql": MySQL}
 
-_OVERRIDES: dict[Dialect, dict[type[exp.Expression], Callable[[Any, Any], str]]] = {
+_OVERRIDES: dict[Dialect, dict[type[exp.Expr], Callable[[Any, Any], str]]] = {
     # sqlglot would write POWER(a, b): other precedence rules, another label.
     "postgres": {
         exp.Pow: lambda generator, node: str(generator.binary(node, "^")),
@@ -40,11 +40,11 @@ _OVERRIDES: dict[Dialect, dict[type[exp.Expression], Callable[[Any, Any], str]]]
 }
 
 
-def _clock(name: str, generator: Any, node: exp.Expression) -> str:
+def _clock(name: str, generator: Any, node: exp.Expr) -> str:
     return f"{name}({generator.sql(node, 'this')})" if node.args.get("this") is not None else name
 
 
-def is_dual(node: exp.Expression) -> bool:
+def is_dual(node: exp.Expr) -> bool:
     """Whether a table is MySQL's DUAL, which holds nothing and needs no catalogue."""
     name = node.this
     plain = isinstance(name, exp.Identifier) and not name.args.get("quoted") and name.name.upper() == "DUAL"
@@ -59,7 +59,7 @@ def tokenize(sql: str, dialect: Dialect) -> list[Token]:
         raise QueryRejected(f"The SQL cannot be read: {error}. Check that every quote and comment is closed.") from None
 
 
-def parse(sql: str, tokens: list[Token], dialect: Dialect) -> exp.Expression:
+def parse(sql: str, tokens: list[Token], dialect: Dialect) -> exp.Expr:
     """Read exactly one statement; QueryRejected when there is none, more than one, or it is no SQL of the dialect."""
     marked = _shield_arrows([_mark(token, tokens, place, dialect) for place, token in enumerate(tokens)])
     try:
@@ -71,7 +71,7 @@ def parse(sql: str, tokens: list[Token], dialect: Dialect) -> exp.Expression:
     if len(trees) != 1 or trees[0] is None:
         found = "none" if not trees else f"{len(trees)} statements"
         raise QueryRejected(f"Exactly one statement may run, but the text holds {found}. Send one SELECT at a time.")
-    tree: exp.Expression = trees[0]
+    tree: exp.Expr = trees[0]
     for node in tree.find_all(exp.Anonymous, exp.Identifier, exp.Var):
         name = node.this
         if isinstance(name, str) and name.startswith(CALL_MARK):
@@ -83,13 +83,13 @@ def parse(sql: str, tokens: list[Token], dialect: Dialect) -> exp.Expression:
     return tree
 
 
-def generate(tree: exp.Expression, dialect: Dialect) -> str:
+def generate(tree: exp.Expr, dialect: Dialect) -> str:
     """Write the tree as SQL without comments; QueryRejected for what the dialect has no words for."""
     generator: Any = _DIALECTS[dialect]().generator(
         comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE
     )
     # The compiled generator cannot be subclassed; its table of writers is an attribute of each instance.
-    generator._dispatch = {**generator._dispatch, **_OVERRIDES[dialect]}
+    generator._dispatch = {**generator._dispatch, **_OVERRIDES[dialect]}  # noqa: SLF001
     try:
         return str(generator.generate(tree, copy=True))
     except SqlglotError as error:
