@@ -149,7 +149,7 @@ class Assembler:
     def form(self, choice: Choice) -> Form | None:
         """The form under one choice; None when nothing can be shown."""
         select, star = self._select(choice)
-        groups = tuple(e for pick in self.sketch.groups for e in self._group(pick, choice))
+        groups = tuple(dict.fromkeys(e for pick in self.sketch.groups for e in self._group(pick, choice)))
         where, having = self.conditions.split(choice)
         form = Form(select, star, tables=self._tables(), where=where, having=having, via=self._via())
         form = self._grouped(form, groups, choice)

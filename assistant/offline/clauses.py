@@ -34,6 +34,10 @@ class Clauses:
         self.second = False
         self.agg_run: list[str] = []
         self.sorting = False
+        self.sub: Subquery | None = None
+        """A subquery that takes the tests which follow, up to the next comma or `and`."""
+        self.sub_next: Subquery | None = None
+        self.last: Test | None = None
 
     # --- looking around -------------------------------------------------------------------------------------
 
@@ -79,7 +83,8 @@ class Clauses:
         """A comma ends a negation; a full stop or question mark opens a new sentence."""
         if op.value == "(" and self.peek(1).kind == "column" and self.fresh and self.fresh[-1].var and self.fresh[-1].var.text.lower().split()[-1] in ("name", "names"):
             self.sketch.picks.remove(self.fresh.pop())
-        elif op.value in ".?!;":
+        self.sub = None
+        if op.value in ".?!;":
             self.close_pending()
             self.head = self.head or bool(self.peek(1).is_op("ask") or self.peek(1).is_op("order"))
             self.lack = None
@@ -158,9 +163,16 @@ class Clauses:
         if self.lack is None and self.peek().is_op("compare") and not self.head:
             self.pending = pick
             return
+        self.show_subject()
         self.sketch.picks.append(pick)
         self.fresh.append(pick)
         self.pending = pick if pick.var is not None or not self.head else None
+
+    def show_subject(self) -> None:
+        """`departments with the number of employees`: the subject itself is shown too."""
+        subject = self.sketch.subject
+        if not self.head and not self.sketch.picks and subject is not None and not self.sketch.share:
+            self.sketch.picks.append(Pick(subject))
 
     def take_distinct(self) -> bool:
         """Step over `different` and say whether it was there."""
@@ -253,6 +265,7 @@ class Clauses:
         if not self.head and self._comparison_ahead():
             self.pending = picks[0]
             return
+        self.show_subject()
         self.sketch.picks.extend(picks)
         self.fresh.extend(picks)
         self.pending = picks[-1]
@@ -360,7 +373,7 @@ class Clauses:
         spot = -1
         while self._logic(self.peek(spot), "all_of") or self.peek(spot).is_op("distinct", "group"):
             spot -= 1
-        if not (self._logic(self.peek(spot), "of") and self.peek(spot).text.lower() in ("of", "for")) or self.peek(-1).is_op("group"):
+        if not (self._logic(self.peek(spot), "of") and self.peek(spot).text.lower() in ("of", "for", "across", "among")) or self.peek(-1).is_op("group"):
             return False
         link = item.links[0]
         table = self.lexicon.tables[link.table]
@@ -462,6 +475,7 @@ class Clauses:
     def on_and(self, item: Item) -> None:
         """`and` goes on with what was going on; `and their`, `along with` return to what is shown."""
         text = item.text.lower()
+        self.sub = None
         if self.sorting and self.peek(1).kind == "column":
             self.at += 1
             self.order_keys(self.sketch.orders[-1].descending if self.sketch.orders else False)
@@ -495,8 +509,22 @@ class Clauses:
         if self.fresh and self.near is None and self.sketch.subject is None and not self.sketch.picks:
             return
         self.close_pending()
+        self.imply_subject()
         if self.sketch.picks or self.sketch.subject or self.sketch.everything:
             self.head = False
+
+    def imply_subject(self) -> None:
+        """`name and address of the customers who`: the table stands within a column's words."""
+        last = self.sketch.picks[-1].var if self.sketch.picks else None
+        if not self.head or self.sketch.subject is not None or last is None or last.kind != "column" or not last.links:
+            return
+        tables = dict.fromkeys(link.table for link in last.links if link.score >= last.links[0].score - 0.1)
+        var = Var("table", last.text, [Link(table, score=0.9) for table in tables], start=last.start)
+        self.sketch.subject = self.near = var
+        self.sketch.tables.append(var)
+        for pick in self.sketch.picks:
+            if pick.var and pick.var.near is None:
+                pick.var.near = var
 
     def on_negate(self, item: Item, op: Op) -> None:
         """What follows must not hold."""
@@ -526,6 +554,10 @@ class Clauses:
         """File a test: in the negation that is open, or in the question."""
         test.start = self.peek().start
         test.either, self.either = self.either, False
+        if self.sub is not None and test.pick.agg == "":
+            self.sub.tests.append(test)
+            return
+        self.last = test
         (self.lack.tests if self.lack is not None else self.sketch.tests).append(test)
 
     # --- values ---------------------------------------------------------------------------------------------
@@ -762,9 +794,13 @@ class Clauses:
                 self.pending = Pick(self.column(self.peek()))
                 self.at += 1
                 operand = self.operand(op)
+            if operand is None and self.peek().kind in ("table", "column"):
+                operand = self.entity_compared(op)
             if operand is None:
                 return
         self.compare(op.value, op.hint, operand)
+        if isinstance(operand, Subquery) and self.sub_next is operand:
+            self.sub, self.sub_next = operand, None
 
     def operand(self, op: Op) -> Operand | Subquery | None:
         """What stands on the right of a comparison."""
@@ -782,6 +818,25 @@ class Clauses:
             self.at += 1
             return item.text
         return None
+
+    def entity_compared(self, op: Op) -> Subquery | None:
+        """`earns more than the employee with id 163`, `than the price of all toys`."""
+        query = Subquery("", None)
+        spot = self.at
+        if self.peek().kind == "column":
+            query.var = self.column(self.peek())
+            self.at += 1
+            self.skip("logic.of")
+        every = self.peek(-1).is_op("logic") and not self._logic(self.peek(-1), "any")
+        self.skip("logic.any", "logic.all_of", "distinct")
+        if self.peek().kind != "table" or (self.pending is None and not op.hint and query.var is None):
+            self.at = spot
+            return None
+        query.table = self.near = self.var(self.peek())
+        query.agg = ("max" if op.value in (">", ">=") else "min") if every else ("min" if op.value in (">", ">=") else "max")
+        self.at += 1
+        self.sub_next = query
+        return query
 
     def subquery(self, op: Op) -> Subquery:
         """`the average salary of all engineers`."""
@@ -802,7 +857,9 @@ class Clauses:
                 spot += 1
             if spot and self.peek(spot).kind == "value":
                 self.at += spot
-            if self.peek().kind == "value" and self.peek(1).kind != "column":
+            if self.peek(-1).op is not None and self.peek(-1).op.value == "relative":
+                self.sub, self.near = query, query.table
+            elif self.peek().kind == "value" and self.peek(1).kind != "column":
                 query.tests.append(self.value_test(self.peek(), query.table))
                 self.at += 1
         elif self.peek().kind == "value":
@@ -856,6 +913,10 @@ class Clauses:
             return
         if pick is not None and isinstance(operand, Period):
             self.pending = None
+        repeat = self.either or self._logic(self.peek(-3), "or") or self._logic(self.peek(-4), "or", "and")
+        if pick is None and number and not hint and self.last and not self.last.pick.agg and self.last.op in ("<", ">", "<=", ">=", "=") and repeat and item.kind not in ("table", "column"):
+            self.add_test(Test(self.last.pick, op, [operand]))
+            return
         if isinstance(operand, Subquery) and not hint and operand.var is not None:
             self.add_test(Test(Pick(operand.var), op, [operand]))
             return

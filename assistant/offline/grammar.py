@@ -40,7 +40,7 @@ class Grammar:
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
 
-_AT_START = "name state report print present list describe identify provide select sort order find show number"
+_AT_START = "name state report print present list describe identify provide select sort order find show number give get return display tell fetch retrieve compute calculate"
 
 
 @lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ from assistant.offline.lexicon import ColumnEntry, Lexicon, TableEntry, Word
 from assistant.offline.periods import Period, period_at
 from assistant.offline.tokens import Token, plain, stem
 from assistant.offline.understanding import Probe
-from tools.schemas.vocabulary import expand, lemma, related
+from tools.schemas.vocabulary import expand, lemma, related, split_name
 
 Kind = Literal["table", "column", "value", "number", "period", "text", "op", "unknown"]
 BREADTH = 4
@@ -162,7 +162,8 @@ _JOINING = frozenset({"of", "the", "in", "a", "per", "to", "for", "by", "on", "t
 
 
 def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
-    content = [t.lower for t in span if t.lower not in _JOINING]
+    content = [part for t in span if t.lower not in _JOINING for part in _written_out(lexicon, t.lower)]
+    crossing = any(t.lower in _JOINING for t in span)
     if not content or span[0].lower in _JOINING and not _squeezed(lexicon, span):
         return (), ()
     scores: dict[int, tuple[TableEntry | ColumnEntry, float, bool]] = {}
@@ -175,6 +176,8 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
     tables, columns = [], []
     for entry, quality, weak in scores.values():
         if isinstance(entry, TableEntry):
+            if crossing and quality < 1.02:
+                continue
             tables.append(Link(entry.name, score=round(quality, 4), weak=weak))
         else:
             columns.append(Link(entry.table, entry.column.name, score=round(quality, 4), weak=weak))
@@ -229,6 +232,14 @@ def _misspelt(lexicon: Lexicon, word: str) -> list[TableEntry | ColumnEntry]:
         and DamerauLevenshtein.distance(known, base, score_cutoff=1) <= 1
         for entry in entries
     ]
+
+
+def _written_out(lexicon: Lexicon, word: str) -> tuple[str, ...]:
+    """`birthday` and `dob` are a birth date, when no name bears them as they stand."""
+    if lemma(word) in lexicon.by_word or len(word) < 3:
+        return (word,)
+    parts = split_name(word)
+    return parts if len(parts) > 1 and all(lemma(part) in lexicon.by_word for part in parts) else (word,)
 
 
 _TRAILING = frozenset({"number", "numbers", "code", "codes", "name", "names", "type", "types"})
