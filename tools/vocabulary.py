@@ -46,6 +46,8 @@ class Vocabulary:
     """Words of a question that name nothing."""
     common: frozenset[str]
     """Words of nearly every table: they tell tables apart badly."""
+    neutral: frozenset[str]
+    """Words in a table's name that say its kind, not what it is about."""
     secret: tuple[tuple[str, ...], ...]
     """Words in a column's name that say its values are secret."""
     personal: tuple[tuple[str, ...], ...]
@@ -71,6 +73,7 @@ def vocabulary() -> Vocabulary:
         groups=numbers,
         stop_words=frozenset(raw["stop"]["words"].split()),
         common=frozenset(raw["common"]["words"].split()),
+        neutral=frozenset(raw["neutral"]["words"].split()),
         secret=tuple(tuple(words.split()) for words in raw["private"]["secret"]),
         personal=tuple(tuple(words.split()) for words in raw["private"]["personal"]),
         harmless=frozenset(raw["private"]["harmless"]),

@@ -1,5 +1,6 @@
 """One question put to the store: four rankers over a workspace's tables, fused there in one round trip."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -24,13 +25,19 @@ TUNING = {
     "name_weight": 4.0,  # a hit in the table's name, against 1 in its description or values
     "column_weight": 1.5,
     "farthest": 0.98,  # cosine distance: beyond it nothing is shared
-    "alike": 0.5,  # strict word similarity of a misspelt word
+    "alike": 0.38,  # strict word similarity of a misspelt word
 }
 """How much what counts, tuned by tests/benchmarks/bench_retrieval.py."""
 OFFLINE_VECTORS = 0.3
 """What `by_vector` counts with the offline embedder: it sees the same words as the rankers by name and text."""
 SYNONYM, RELATED, COMMON = 0.7, 0.35, 0.4
 _MOST_TERMS = 40
+_SORTING = re.compile(
+    r"\b(?:alphabetic(?:al)?|lexicographic(?:al)?|ascending|descending|increasing|decreasing|chronological|reverse)\s+order\b"
+    r"|\border\s+by\b",
+    re.IGNORECASE,
+)
+"""How rows are sorted says nothing of a table called `orders`."""
 
 
 class Asked(NamedTuple):
@@ -62,7 +69,7 @@ class Hit(NamedTuple):
 def ask(question: str) -> Asked:
     """Turn a question into words for the rankers: base forms, synonyms, abbreviations written out."""
     lists = vocabulary()
-    said = [word for word in words(question) if word not in lists.stop_words][:_MOST_TERMS]
+    said = [word for word in words(_SORTING.sub(" ", question)) if word not in lists.stop_words][:_MOST_TERMS]
     terms = list(dict.fromkeys(lemma(part) for word in said for part in split_name(word) or (word,)))
     found: dict[tuple[str, int], float] = {}
     for number, term in enumerate(terms):

@@ -1,7 +1,6 @@
 """Finding the tables a question is about: ranked by the store, then joined by the tables that link them."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from tools.schemas.ranking import Hit, rank
 from tools.schemas.tables import Known, known, recall
 from tools.toolbox import Actor, Toolbox
 
-NEIGHBOUR = 0.2
+NEIGHBOUR = 0.3
 """The part of a found table's score that goes to the tables it is linked with."""
 _FIT_TABLES = 3
 """A database fits as well as so many of its best tables."""
@@ -90,29 +89,17 @@ def _spread(places: Mapping[UUID, _Place], about: Iterable[Known]) -> dict[UUID,
     """Give a part of each table's score to its foreign-key neighbours: a table between two found ones gets both."""
     spread = dict(places)
     for one in about:
-        links = _links(one.tables)
-        names = {table.id: table.shape.name for table in one.tables}
-        for table in one.tables:
-            found = [other for other in links[table.id] if other in places]
+        beside = {other for key in places for other in one.links.get(key, ())}
+        for key in beside:
+            found = [other for other in one.links[key] if other in places]
             near = sorted(found, key=lambda other: (-places[other].score, other))[:2]
-            if not near:
-                continue
-            own = places.get(table.id, _Place(0.0, f"linked with {' and '.join(names[other] for other in near)}"))
-            spread[table.id] = _Place(own.score + NEIGHBOUR * sum(places[other].score for other in near), own.why)
+            own = places.get(key) or _Place(0.0, f"linked with {' and '.join(one.name_of(other) for other in near)}")
+            score = own.score + NEIGHBOUR * sum(places[other].score for other in near)
+            best = places[near[0]].score
+            if own.score < best:
+                score = min(score, best)  # what is linked comes after what was found, not before it
+            spread[key] = _Place(score, own.why)
     return spread
-
-
-def _links(tables: Sequence[TrainedTable]) -> dict[UUID, set[UUID]]:
-    """Table id -> the tables it refers to or is referred to by."""
-    ids = {(table.shape.schema_name, table.shape.name): table.id for table in tables}
-    links: dict[UUID, set[UUID]] = defaultdict(set)
-    for table in tables:
-        for key in table.shape.foreign_keys:
-            other = ids.get((key.target_schema, key.target_table))
-            if other is not None and other != table.id:
-                links[table.id].add(other)
-                links[other].add(table.id)
-    return links
 
 
 def _fits(box: Toolbox, places: Mapping[UUID, _Place], about: Iterable[Known]) -> tuple[DatabaseFit, ...]:
@@ -133,7 +120,7 @@ def _fits(box: Toolbox, places: Mapping[UUID, _Place], about: Iterable[Known]) -
 
 
 def _fit(places: Mapping[UUID, _Place], one: Known) -> float:
-    scores = sorted((places[table.id].score for table in one.tables if table.id in places), reverse=True)
+    scores = sorted((place.score for key, place in places.items() if key in one.numbers), reverse=True)
     return sum(score / (place + 1) for place, score in enumerate(scores[:_FIT_TABLES]))
 
 
@@ -154,8 +141,8 @@ def _warning(box: Toolbox, one: Known) -> str:
 def _offered(
     places: Mapping[UUID, _Place], about: Iterable[Known], whole: Known | None, limit: int
 ) -> tuple[FoundTable, ...]:
-    tables = [(one, table) for one in about for table in one.tables]
-    ranked = sorted((pair for pair in tables if pair[1].id in places), key=lambda pair: -places[pair[1].id].score)
+    found = [(one, one.tables[one.numbers[key]]) for one in about for key in places if key in one.numbers]
+    ranked = sorted(found, key=lambda pair: (-places[pair[1].id].score, pair[1].shape.qualified_name))
     top = places[ranked[0][1].id].score if ranked else 1.0
     offered = [_found(one, table, places[table.id], top) for one, table in ranked[:limit]]
     if whole is not None:

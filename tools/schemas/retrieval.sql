@@ -39,7 +39,7 @@ WITH scope AS MATERIALIZED (
     FROM unnest(:letters) AS m (word)
     WHERE NOT EXISTS (SELECT FROM scope s WHERE s.search @@ plainto_tsquery('english', m.word))
 ), by_letters AS (
-    SELECT s.id, row_number() OVER (ORDER BY max({similarity}) DESC, s.id) AS place
+    SELECT s.id, row_number() OVER (ORDER BY max({similarity}) DESC, length(min(s.name)), s.id) AS place
     FROM scope s CROSS JOIN misspelt m
     WHERE {similarity} > :alike
     GROUP BY s.id

@@ -1,7 +1,8 @@
 """The tables of a database as they are known: read once per version, described, found by name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,28 @@ class Known(Frozen):
     """All of them, oldest first."""
     models: frozenset[tuple[str, int]]
     """Embedding models, with their dimension, that its vectors were made by."""
+
+    @cached_property
+    def numbers(self) -> Mapping[UUID, int]:
+        """Table id -> its place in `tables`."""
+        return {table.id: number for number, table in enumerate(self.tables)}
+
+    @cached_property
+    def links(self) -> Mapping[UUID, frozenset[UUID]]:
+        """Table id -> the tables it refers to or is referred to by, where there are any."""
+        ids = {(table.shape.schema_name, table.shape.name): table.id for table in self.tables}
+        found: dict[UUID, set[UUID]] = {}
+        for table in self.tables:
+            for key in table.shape.foreign_keys:
+                other = ids.get((key.target_schema, key.target_table))
+                if other is not None and other != table.id:
+                    found.setdefault(table.id, set()).add(other)
+                    found.setdefault(other, set()).add(table.id)
+        return {key: frozenset(others) for key, others in found.items()}
+
+    def name_of(self, table: UUID) -> str:
+        """The name of one of its tables."""
+        return self.tables[self.numbers[table]].shape.name
 
     @property
     def general_notes(self) -> tuple[str, ...]:

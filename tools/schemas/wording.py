@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tools.connectors.base import ForeignKey, TableSchema
 from tools.schemas.catalog import TrainedTable
-from tools.vocabulary import lemma, split_name
+from tools.vocabulary import lemma, split_name, vocabulary
 
 _VALUE_LENGTH = 60
 _TIME_FAMILIES = ("date", "datetime")
@@ -15,12 +15,16 @@ def spoken(name: str) -> str:
     return " ".join(split_name(name)) or name
 
 
+def subject(name: str) -> str:
+    """Write what a table is about, without words that only say its kind: `cust_ord_hdr` -> `customer order`."""
+    about = [part for part in split_name(name) if lemma(part) not in vocabulary().neutral]
+    return " ".join(about) or spoken(name)
+
+
 def singular(name: str) -> str:
     """Write the name of a table as one of its rows is called: `order_items` -> `order item`."""
-    parts = split_name(name)
-    if not parts:
-        return name
-    return " ".join((*parts[:-1], lemma(parts[-1])))
+    *first, last = subject(name).split()
+    return " ".join((*first, lemma(last)))
 
 
 def describe_by_rule(shape: TableSchema, values: Mapping[str, Sequence[str]] | None = None) -> str:
@@ -30,10 +34,10 @@ def describe_by_rule(shape: TableSchema, values: Mapping[str, Sequence[str]] | N
     """
     parents = _parents(shape)
     if _is_bridge(shape) and len(parents) >= 2:
-        first = f"{spoken(shape.name).capitalize()}: links {_listed(parents)}."
+        first = f"{subject(shape.name).capitalize()}: links {_listed(parents)}."
     else:
         of = f", of one {' and one '.join(parents[:3])}" if parents else ""
-        first = f"{spoken(shape.name).capitalize()}: one row per {singular(shape.name)}{of}."
+        first = f"{subject(shape.name).capitalize()}: one row per {singular(shape.name)}{of}."
     facts = [_dates(shape), _states(shape, values or {}), _figures(shape)]
     has = "; ".join(fact for fact in facts if fact)
     comment = f" {shape.comment.strip().rstrip('.')}." if shape.comment else ""
@@ -59,6 +63,8 @@ def _states(shape: TableSchema, values: Mapping[str, Sequence[str]]) -> str:
     found = []
     for column in shape.columns:
         known = column.enum_values or (values.get(column.name, ()) if column.family == "text" else ())
+        if "name" in split_name(column.name):  # who or what a row is, not the state it is in
+            continue
         if 2 <= len(known) <= 8 and all(len(value) <= 20 for value in known):
             found.append(f"{column.name} ({', '.join(known[:5])}{', ...' if len(known) > 5 else ''})")
     return _listed(found[:2])
@@ -84,11 +90,12 @@ def search_lines(
     shape: TableSchema, description: str, values: Mapping[str, Sequence[str]], notes: Sequence[str] = ()
 ) -> str:
     """Make `search_text` (see TableRow): four lines, weighted A to D by the store."""
-    names = _both(shape.name)
-    columns = " ".join(_both(column.name) for column in shape.columns)
+    names = subject(shape.name)
+    columns = " ".join(spoken(column.name) for column in shape.columns)
+    raw = [name for name in (shape.name, *(c.name for c in shape.columns)) if spoken(name) != name.lower()]
     comments = [shape.comment or "", *(column.comment or "" for column in shape.columns)]
     links = [spoken(key.target_table) for key in shape.foreign_keys]
-    told = " ".join([description, *comments, *links, *notes, spoken(shape.schema_name)])
+    told = " ".join([description, *comments, *links, *notes, spoken(shape.schema_name), spoken(shape.name), *raw])
     return "\n".join(" ".join(line.split()) for line in (names, columns, told, " ".join(_texts(shape, values))))
 
 
@@ -109,12 +116,6 @@ def vector_text(shape: TableSchema, description: str, notes: Sequence[str] = ())
         " ".join(notes),
     ]
     return "\n".join(line for line in lines if line)
-
-
-def _both(name: str) -> str:
-    """A name in full words, and as it stands where that differs: people type either."""
-    full = spoken(name)
-    return full if full == name.lower() else f"{full} {name}"
 
 
 def _texts(shape: TableSchema, values: Mapping[str, Sequence[str]]) -> list[str]:
