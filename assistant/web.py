@@ -1,10 +1,11 @@
 """The web process: health, downloads, and the chat at the root, over one open toolbox."""
 
+import asyncio
 import ipaddress
 import logging
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,8 +16,9 @@ from fastapi.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant.accounts import find_person
+from assistant.agent import agent, choose_model
 from assistant.chat import runtime
-from tools.errors import AssistantError, NotAllowed, NotFound
+from tools.errors import AssistantError, ConfigurationError, NotAllowed, NotFound
 from tools.queries import export, get_query
 from tools.settings import Settings, load_settings
 from tools.toolbox import Actor, Toolbox, open_toolbox
@@ -50,7 +52,10 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_toolbox(settings) as box, open_door(box):
             app.state.box = box
+            # The first question must not wait for a model's libraries to load.
+            warming = asyncio.create_task(asyncio.to_thread(_warm, settings))
             yield
+            await warming
 
     app = FastAPI(title="Tabletalk", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(SameOrigin, loopback_only=is_loopback(settings.host))
@@ -61,6 +66,13 @@ def create_app(settings: Settings) -> FastAPI:
     mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
     runtime.mend()
     return app
+
+
+def _warm(settings: Settings) -> None:
+    # A model that is configured wrongly is told about by the turn that needs it.
+    with suppress(ConfigurationError):
+        choose_model(settings)
+    agent()
 
 
 health = APIRouter()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -24,6 +24,8 @@ STEPS = {
     "rerun_query": ("Asking the database again", "Asked the database again"),
     "check_database": ("Checking the database", "Checked the database"),
     "train_tables": ("Starting a training", "Started a training"),
+    "forget_database": ("Forgetting the database", "Forgot the database"),
+    "untrain_tables": ("Untraining tables", "Untrained tables"),
     "query_history": ("Looking into the history", "Looked into the history"),
 }
 """Tool -> what a person reads while it runs and after; others are called by their own name."""
@@ -35,7 +37,7 @@ YES = {"forget_database": "Forget it", "untrain_tables": "Untrain"}
 async def take(message: str | None, approvals: Mapping[str, bool] | None = None) -> None:
     """Run one turn and show it; a turn that is stopped says so."""
     person = await actor()
-    screen = Screen()
+    screen = Screen(refused={call for call, yes in (approvals or {}).items() if not yes})
     try:
         # A generator, so that leaving it early ends it here and now.
         run = cast(AsyncGenerator[Event, None], conversation.run(door().box, person, message, approvals=approvals))
@@ -68,8 +70,9 @@ def in_background(message: str | None, approvals: Mapping[str, bool] | None = No
 class Screen:
     """What one turn has put on the screen so far."""
 
-    def __init__(self) -> None:
-        """Begin with nothing shown."""
+    def __init__(self, refused: Collection[str] = ()) -> None:
+        """Begin with nothing shown; calls that were refused are not shown as steps."""
+        self._refused = refused
         self._message: cl.Message | None = None
         self._steps: dict[str, cl.Step] = {}
 
@@ -78,7 +81,7 @@ class Screen:
         match event:
             case TextDelta(text=text):
                 await self._text(text)
-            case ToolCalled():
+            case ToolCalled(id=call) if call not in self._refused:
                 await self.close()
                 await self._begin(event)
             case ToolReturned():
@@ -87,6 +90,8 @@ class Screen:
                 await self._card(card.model_dump(mode="json"))
             case ApprovalNeeded(calls=calls):
                 yes = YES.get(calls[0].tool, "Do it") if len(calls) == 1 else "Do it"
+                for call in calls:
+                    await self._take_back(call.id)
                 waiting = [{"id": call.id, "tool": call.tool, "consequence": call.consequence} for call in calls]
                 await self._card({"type": "approval", "calls": waiting, "yes": yes})
             case Done(suggestions=suggestions) if suggestions:
@@ -134,6 +139,11 @@ class Screen:
         step.start = utc_now()
         self._steps[call.id] = step
         await step.send()
+
+    async def _take_back(self, call_id: str) -> None:
+        """Remove the step of a call that waits: nothing runs yet."""
+        if (step := self._steps.pop(call_id, None)) is not None:
+            await step.remove()
 
     async def _end(self, returned: ToolReturned) -> None:
         step = self._steps.pop(returned.id, None)
