@@ -70,9 +70,12 @@ async def _registered(box: Toolbox, actor: Actor) -> databases.Database | None:
 
 async def _place(admin: Connection, url: URL) -> Place:
     """A database of the shop's own, made when it is not there; a schema in the store's where that is refused."""
-    own = "SELECT shobj_description(oid, 'pg_database') AS mark FROM pg_database WHERE datname = $1"
-    there = await admin.fetchrow(own, NAME)
-    if there is not None and there["mark"] == MARK:
+    there = await admin.fetchrow(
+        "SELECT shobj_description(oid, 'pg_database') AS mark, pg_has_role(datdba, 'USAGE') AS ours "
+        "FROM pg_database WHERE datname = $1",
+        NAME,
+    )
+    if there is not None and there["mark"] == MARK and there["ours"]:
         return Place(NAME, "public")
     beside = Place(url.database or "postgres", NAME)
     if there is None:
