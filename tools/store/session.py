@@ -13,6 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from tools.errors import ConfigurationError, StoreUnavailable
 
 
+NOT_NOW = {"57P01", "57P02", "57P03"}
+"""What PostgreSQL answers while it shuts down, has crashed or is starting up."""
+
+
 class Store:
     """A pool of connections to the store; every access is one transaction."""
 
@@ -36,7 +40,7 @@ class Store:
         except (OSError, InterfaceError, OperationalError) as error:
             raise _unavailable(error) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in NOT_NOW:
                 raise _unavailable(error) from error
             raise
 
