@@ -46,6 +46,7 @@ def evaluate_command(  # noqa: PLR0917  # typer reads the options from the signa
     from assistant.evaluation.cases import read_cases
     from assistant.evaluation.kept import new_run, save_run
     from assistant.evaluation.report import text_report, write_report
+    from tools.store.session import migrate
 
     settings = load_settings()
     if compare is not None:
@@ -58,6 +59,8 @@ def evaluate_command(  # noqa: PLR0917  # typer reads the options from the signa
     if model is not None:
         settings = settings.model_copy(update={"model": "" if model == "offline" else model})
     with servers(settings, tell=printing.narrate) as filled:
+        if filled.database_url is not None:
+            migrate(filled.database_url.get_secret_value())
         outcomes = asyncio.run(_measure(filled, cases, verified or database, jobs, user))
     run = new_run(save or source, verified or database, source, settings.model or "offline", outcomes)
     typer.echo(text_report(run))

@@ -134,7 +134,9 @@ class Acting:
         tool = "cancel_job" if cancelling else "retry_job"
         if command.number is not None:
             return call(tool, job_id=command.number)
-        states = ("queued", "running", "cancelling") if cancelling else ("failed", "partial", "cancelled")
+        states: tuple[jobs.State, ...] = ("failed", "partial", "cancelled")
+        if cancelling:
+            states = ("queued", "running", "cancelling")
         meant = await jobs.list_jobs(self.desk.box, self.desk.actor, states=states, limit=5)
         if not meant:
             return say("No job is running." if cancelling else "No job has failed.")
@@ -146,7 +148,7 @@ class Acting:
     async def _about_answers(self, command: Command, database: str | None) -> Step:
         match command.intent:
             case "history":
-                return call("query_history", database=database, search=command.text, limit=command.number)
+                return call("query_history", database=database, search=command.text)
             case "run_sql":
                 return call("run_query", database=database, sql=command.text, read_as="the SQL as it was typed")
             case "rerun" | "save_verified" if self.query_id is None:

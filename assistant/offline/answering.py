@@ -6,12 +6,15 @@ from typing import Any
 
 from assistant.offline import memory
 from assistant.offline.figures import listed
+from assistant.offline.forms import Form
 from assistant.offline.lookup import look_up
 from assistant.offline.parser import probes, read
 from assistant.offline.replies import Asked, sentence
+from assistant.offline.scope import in_scope
 from assistant.offline.sources import Source, named_in
 from assistant.offline.step import Call, Returned, Step, call, choices, say
 from assistant.offline.suggesting import subjects, suggestions
+from assistant.offline.telling import reason
 from assistant.offline.understanding import ReadingOf, Understanding
 from tools import queries
 from tools.cards import Choice
@@ -40,7 +43,6 @@ class Plan:
     """Which of the readings is tried."""
     before: str = ""
     """Words that stand before the sentence."""
-    verified: bool = False
 
     @property
     def reading(self) -> ReadingOf:
@@ -115,6 +117,8 @@ class Answering:
         candidates = self._candidates(named)
         readings = []
         for source in candidates:
+            if (verified := await self._verified(source, question)) is not None:
+                return self._query(verified)
             understood = await self._read(source, question)
             readings.append((source, understood))
             best = understood.best
@@ -123,7 +127,8 @@ class Answering:
         source, understood = max(readings, key=lambda pair: self._weight(*pair))
         if understood.show == "reading":
             return say(await self.why())
-        if understood.best is None:
+        lost = bool(understood.unknown_words) and not in_scope(question, source.tables)
+        if understood.best is None or lost:
             return say(self._declined(understood, candidates))
         return self._answer_or_ask(Plan(question, source, understood, before=self.before))
 
@@ -153,6 +158,16 @@ class Answering:
         previous = self.previous() if self.kept.get("database") == source.name else None
         found = await look_up(self.desk, source, probes(question, tables))
         return read(question, tables, source.dialect, self.desk.today, previous, found)
+
+    async def _verified(self, source: Source, question: str) -> Plan | None:
+        """The plan of a question that a person has verified word for word; None when nobody has."""
+        found = await queries.find_examples(self.desk.box, self.desk.actor, source.name, question, limit=1)
+        if not found or not found[0].exact:
+            return None
+        example = found[0].example
+        reasons = (f"verified by {example.created_by}" if example.created_by else "verified",)
+        reading = ReadingOf(example.sql, Form(select=()), f"the verified question “{example.question}”", 0.97, reasons)
+        return Plan(question, source, Understanding(question, (reading,)), before=self.before)
 
     def _query(self, plan: Plan) -> Step:
         """Call for the query of the plan's reading."""
@@ -202,16 +217,23 @@ class Answering:
         if not returned.ok or query_id is None:
             if plan is not None and plan.at == 0 and len(plan.understanding.readings) > 1:
                 return self._query(replace(plan, at=1))
-            return say(f"That query did not run. {returned.text}")
+            return say(f"That query did not run: {reason(returned.text)}")
         entry = await queries.get_query(self.desk.box, self.desk.actor, query_id)
         self.desk.database = entry.database
         rows = entry.result
         if plan is None or rows is None:
             count = 0 if rows is None else len(rows.rows)
             return say(f"{count:,} {'row' if count == 1 else 'rows'}.")
-        self.kept.update(database=plan.source.name, question=plan.question, reading=memory.to_json(plan.reading))
+        self._keep_reading(plan)
         asked = Asked(plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today)
         return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked)) if part))
+
+    def _keep_reading(self, plan: Plan) -> None:
+        """Keep what a follow-up builds on; of a verified query nobody knows the form."""
+        self.kept.pop("reading", None)
+        self.kept.update(database=plan.source.name, question=plan.question)
+        if plan.reading.form.select or plan.reading.form.star:
+            self.kept["reading"] = memory.to_json(plan.reading)
 
     def _remarks(self, plan: Plan) -> str:
         remarks = []

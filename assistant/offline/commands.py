@@ -300,7 +300,7 @@ class _Taker:
     def _take_name(self, at: int) -> Iterator[tuple[int, object, float]]:
         token = self.tokens[at]
         typed = self.text[token.start : token.end].strip("\"'")
-        if token.text not in PRONOUNS and re.fullmatch(r"[\w$.\-]+", typed) and not typed.isdigit():
+        if token.text not in PRONOUNS | self.names.keys() and re.fullmatch(r"[\w$.\-]+", typed) and not typed.isdigit():
             yield at + 1, typed, 1.05
 
     def _take_new_name(self, at: int) -> Iterator[tuple[int, object, float]]:

@@ -5,6 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from tools.vocabulary import split_name
+
 PLAIN = re.compile(r"(^|_|\s)(id|year|code|number|no|zip|postcode|isbn|phone|postal)($|_|\s)")
 """Labels whose whole numbers are names rather than amounts."""
 DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
@@ -30,9 +32,9 @@ def amount(value: Decimal, label: str = "") -> str:
     """A number with its thousands parted and at most two decimals (four figures below one)."""
     if value == value.to_integral_value():
         whole = int(value)
-        return str(whole) if PLAIN.search(label.lower()) else f"{whole:,}"
+        return str(whole) if PLAIN.search(" ".join(split_name(label))) else f"{whole:,}"
     if abs(value) < 1:
-        return f"{value:.4g}"
+        return f"{float(value):.4g}"
     return f"{value:,.2f}"
 
 

@@ -30,7 +30,7 @@ async def look_up(desk: Desk, source: Source, probes: Sequence[Probe]) -> dict[P
         return {}
     found: dict[Probe, list[str]] = defaultdict(list)
     for place, value in result.rows:
-        found[probes[int(place)]].append(str(value))
+        found[probes[int(str(place))]].append(str(value))
     return {probe: tuple(values) for probe, values in found.items()}
 
 

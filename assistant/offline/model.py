@@ -28,6 +28,8 @@ from assistant.offline.turn import Turn
 from tools.desk import Desk
 
 NAME = "offline"
+PIECE = re.compile(r"\s*(?:\S+\s*){1,3}|\s+")
+"""What is streamed at a time: a few words, since each piece costs a pass through the agent."""
 
 
 class OfflineModel(Model):
@@ -69,7 +71,7 @@ class OfflineModel(Model):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncIterator[StreamedResponse]:
-        """Decide the next step of the turn and stream it word by word."""
+        """Decide the next step of the turn and stream it in small pieces."""
         parts = await self._next(messages, model_request_parameters)
         yield _Streamed(model_request_parameters, parts)
 
@@ -112,7 +114,7 @@ def _latest(messages: Sequence[ModelMessage]) -> tuple[str, list[Returned]]:
                 args=calls.get(part.tool_call_id, {}),
                 ok=part.outcome == "success",
                 denied=part.outcome == "denied",
-                text=part.model_response_str(),
+                text=part.content if isinstance(part.content, str) else part.model_response_str(),
                 cards=tuple(part.metadata.get("cards", ())) if isinstance(part.metadata, dict) else (),
             )
             for part in newest.parts
@@ -133,7 +135,7 @@ def _prompt(messages: Sequence[ModelMessage]) -> str:
 
 @dataclass
 class _Streamed(StreamedResponse):
-    """A decided response, given out in words."""
+    """A decided response, given out in pieces."""
 
     _parts_given: list[ModelResponsePart]
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -141,7 +143,7 @@ class _Streamed(StreamedResponse):
     async def _get_event_iterator(self) -> AsyncIterator[ModelResponseStreamEvent]:
         for place, part in enumerate(self._parts_given):
             if isinstance(part, TextPart):
-                for piece in re.findall(r"\S+\s*|\s+", part.content):
+                for piece in PIECE.findall(part.content):
                     for event in self._parts_manager.handle_text_delta(vendor_part_id=place, content=piece):
                         yield event
             else:

@@ -11,7 +11,7 @@ from assistant.offline.figures import amount, in_words, listed, number_of, writt
 from assistant.offline.forms import Expr, Form, tables_of
 from assistant.offline.plurals import irregular, past, plural, singular
 from tools.connectors.base import ResultColumn
-from tools.schemas.vocabulary import split_name
+from tools.vocabulary import split_name
 
 NAMED = 5
 """Values of a list that the sentence still names."""
@@ -49,6 +49,12 @@ class Asked:
         """A cell in words."""
         column = self.columns[place]
         return written(row[place], column.name, self.bucket(place), column.family == "number")
+
+    def name(self, row: Sequence[Any], place: int) -> str:
+        """A cell that names its row: a number is an id there, no amount."""
+        number = number_of(row[place])
+        whole = number is not None and number == number.to_integral_value()
+        return str(row[place]) if whole and not self.bucket(place) else self.cell(row, place)
 
     def bucket(self, place: int) -> str:
         """The stretch of time that a result column counts by."""
@@ -99,13 +105,17 @@ def _single(asked: Asked) -> str:
     if value is None:
         return "There is no value to tell: nothing matches, or what matches holds none."
     how_many = HOW_MANY.match(asked.plain)
-    if number is not None and how_many and (told := _how_many(how_many.group(1), number)):
+    if (
+        number is not None
+        and how_many
+        and "(" not in how_many.group(1)
+        and (told := _how_many(how_many.group(1), number))
+    ):
         return told
     shown = asked.cell(asked.rows[0], 0)
     what_is = WHAT_IS.match(asked.plain)
     if what_is:
-        verb = {"are": "is", "were": "was"}.get((what_is.group(1) or "is").lower(), (what_is.group(1) or "is").lower())
-        return f"{_capital(_turned(what_is.group(2)))} {verb} {shown}."
+        return f"{_capital(_turned(what_is.group(2)))} {(what_is.group(1) or 'is').lower()} {shown}."
     if number is not None and _is_count(asked):
         return f"{_capital(_quantity(number, _noun(asked)))}."
     return f"{_capital(_expression(asked, 0))}: {shown}."
@@ -213,7 +223,7 @@ def _ranking(asked: Asked, measure: int) -> str:
     if not known:
         return f"{_counted(asked)}."
     amounts = [number_of(row[measure]) or Decimal(0) for row in known]
-    said = [f"{asked.cell(row, 1 - measure)} ({asked.cell(row, measure)})" for row in known]
+    said = [f"{asked.name(row, 1 - measure)} ({asked.cell(row, measure)})" for row in known]
     if amounts == sorted(amounts, reverse=True) and amounts[0] != amounts[-1]:
         return f"{_counted(asked)}: {listed(said[:3])}{' lead' if len(known) > 3 else ''}."
     if amounts == sorted(amounts) and amounts[0] != amounts[-1]:
@@ -252,6 +262,8 @@ def _noun(asked: Asked) -> str:
         return "rows"
     if form.group and not (len(form.group) == 1 and form.group[0].bucket):
         ref = form.group[0].ref
+        if ref is not None and len({expr.table for expr in form.group}) == 1 < len(form.group):
+            return _table_words(ref.table)
         return _words(ref.column, ref.table) if ref else "groups"
     if form.group:
         return plural(form.group[0].bucket)
@@ -269,7 +281,7 @@ def _words(column: str, table: str) -> str:
 
 
 def _table_words(table: str) -> str:
-    words = list(split_name(table.rsplit(".", maxsplit=1)[-1]))
+    words = [singular(word) for word in split_name(table.rsplit(".", maxsplit=1)[-1])]
     return " ".join([*words[:-1], plural(words[-1])]) if words else "rows"
 
 

@@ -8,7 +8,7 @@ from assistant.offline.plurals import plural
 from assistant.offline.sources import Source
 from tools.connectors.base import Column
 from tools.schemas.catalog import TrainedTable
-from tools.schemas.vocabulary import split_name
+from tools.vocabulary import split_name
 
 SURE = 0.5
 """A suggestion that is read with less confidence is not made."""

@@ -2,17 +2,24 @@
 
 from typing import Any
 
-from assistant.offline.plurals import singular
 from assistant.offline.step import Returned
 
 COUNTED = {
-    "list_databases": ("databases are registered", "No database is registered yet. Say “register a database”."),
-    "list_notes": ("notes", "There are no notes yet. Say for instance “note: revenue means paid orders”."),
-    "query_history": ("queries", "Nothing has been asked yet."),
-    "list_verified": ("verified questions", "There are no verified questions yet: save an answer as verified."),
-    "list_jobs": ("jobs", "There are no such jobs."),
+    "list_databases": (
+        "database is registered",
+        "databases are registered",
+        "No database is registered yet. Say “register a database”.",
+    ),
+    "list_notes": ("note", "notes", "There are no notes yet. Say for instance “note: revenue means paid orders”."),
+    "query_history": ("query", "queries", "Nothing has been asked yet."),
+    "list_verified": (
+        "verified question",
+        "verified questions",
+        "There are no verified questions yet: save an answer as verified.",
+    ),
+    "list_jobs": ("job", "jobs", "There are no such jobs."),
 }
-"""Tool -> what its card lists, and what is said when it lists nothing."""
+"""Tool -> what its card lists: one, many, and what is said when there is nothing."""
 
 FORM = "Please fill in the form. The password goes straight to the server: no model and no history sees it."
 
@@ -22,21 +29,21 @@ def tell(returned: Returned) -> str:
     if returned.denied:
         return "Nothing was done."
     if not returned.ok:
-        return _reason(returned.text)
+        return reason(returned.text)
     if returned.tool == "register_database":
         return FORM
     rows = _rows(returned.cards)
     if returned.tool in COUNTED:
-        what, none = COUNTED[returned.tool]
-        return _counted(len(rows), what) if rows else none
+        one, many, none = COUNTED[returned.tool]
+        return _counted(len(rows), one, many) if rows else none
     if returned.tool == "list_tables" and rows:
-        return f"{_about(returned)} has {_counted(len(rows), 'tables')}"
+        return f"{_about(returned)} has {_counted(len(rows), 'table', 'tables')}"
     if returned.tool == "describe_table" and rows:
-        return f"{_about(returned)} has {_counted(len(rows), 'columns')}"
+        return f"{_about(returned)} has {_counted(len(rows), 'column', 'columns')}"
     return returned.text
 
 
-def _reason(text: str) -> str:
+def reason(text: str) -> str:
     """The reason without the error's title: the message already says what, which and what next."""
     title, colon, message = text.partition(": ")
     return message if colon and len(title.split()) <= 3 else text
@@ -54,8 +61,5 @@ def _about(returned: Returned) -> str:
     return title.removeprefix("Tables of ") or "It"
 
 
-def _counted(count: int, what: str) -> str:
-    if count != 1:
-        return f"{count:,} {what}."
-    first, *rest = what.split(" ", 1)
-    return " ".join(["1", singular(first.rstrip(",")), *(part.replace("are ", "is ") for part in rest)]) + "."
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}."

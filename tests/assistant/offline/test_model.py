@@ -1,0 +1,171 @@
+"""Turns with the offline model, through the same agent, tools and approvals as any other."""
+
+from datetime import date
+
+from assistant import agent as agents
+from assistant.events import ApprovalNeeded, Done, Failed, Shown, TextDelta, ToolCalled
+from assistant.offline.acting import Acting
+from assistant.offline.answering import Answering, Plan
+from assistant.offline.commands import Command, vocabulary
+from assistant.offline.parser import read
+from assistant.offline.sources import look
+from tests.assistant.offline.conftest import Talk
+from tools import databases, queries, schemas
+from tools.desk import Desk
+from tools.toolbox import Actor, Toolbox, open_toolbox
+
+
+def tools_called(talk: Talk) -> list[str]:
+    return [event.name for event in talk.events if isinstance(event, ToolCalled)]
+
+
+def cards(talk: Talk) -> list[str]:
+    return [event.card.type for event in talk.events if isinstance(event, Shown)]
+
+
+async def test_a_question_is_answered_with_its_number_first(talk: Talk, sales: str) -> None:
+    assert await talk.say("How many customers are there?") == "There are 4 customers."
+    assert tools_called(talk) == ["run_query"]
+    assert cards(talk) == ["result"]
+    done = talk.events[-1]
+    assert isinstance(done, Done) and done.model == "offline" and done.input_tokens == 0
+    assert sum(isinstance(event, TextDelta) for event in talk.events) > 1
+
+
+async def test_the_answer_carries_its_reading(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
+    await talk.say("How many customers are there per country?")
+    entry = (await queries.list_queries(toolbox, actor))[0]
+    assert entry.answer is not None and "country" in entry.answer.read_as
+    assert 0 < entry.answer.confidence <= 1
+
+
+async def test_without_a_database_it_says_how_to_begin(talk: Talk) -> None:
+    assert "register a database" in await talk.say("How many customers are there?")
+
+
+async def test_what_the_data_do_not_hold_is_declined(talk: Talk, sales: str) -> None:
+    said = await talk.say("What is the weather tomorrow?")
+    assert "weather" in said and "customers" in said
+    assert cards(talk) == []
+
+
+async def test_a_follow_up_keeps_its_context_after_a_restart(talk: Talk, sales: str, toolbox: Toolbox) -> None:
+    await talk.say("How many customers are there?")
+    async with open_toolbox(toolbox.settings) as restarted:
+        talk.box = restarted
+        said = await talk.say("and by country?")
+    assert "France (2)" in said
+
+
+async def test_why_shows_the_reading_and_the_query(talk: Talk, sales: str) -> None:
+    assert "no answer" in await talk.say("why?")
+    await talk.say("How many customers are there?")
+    said = await talk.say("why?")
+    assert "number of customers" in said and "SELECT" in said
+
+
+async def test_sql_as_typed_is_run_and_a_write_is_refused(talk: Talk, sales: str) -> None:
+    assert await talk.say("run this SQL: select name from customers order by name") == "4 rows."
+    assert "did not run" in await talk.say("run this SQL: delete from customers")
+    assert cards(talk) == []
+    assert "only read" in await talk.say("delete all customers")
+    assert tools_called(talk) == []
+
+
+async def test_commands_call_their_tools(talk: Talk, sales: str) -> None:
+    assert await talk.say("show me the databases, please") == "1 database is registered."
+    assert tools_called(talk) == ["list_databases"]
+    assert await talk.say("list tables") == "sales has 2 tables."
+    assert await talk.say("describe orders") == "sales.public.orders has 5 columns."
+    assert "there are no such jobs" in (await talk.say("what failed this week?")).lower()
+    await talk.say("register our warehouse db")
+    assert cards(talk) == ["register"]
+    assert "password" in await talk.say("register a database")
+
+
+async def test_an_unknown_name_is_told(talk: Talk, sales: str) -> None:
+    said = await talk.say("check wharf")
+    assert "'wharf'" in said and "sales" in said
+
+
+async def test_forgetting_waits_for_a_word(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
+    await talk.say("forget sales")
+    asked = next(event for event in talk.events if isinstance(event, ApprovalNeeded))
+    assert await talk.say(None, {asked.calls[0].id: False}) == "Nothing was done."
+    await talk.say("forget sales")
+    asked = next(event for event in talk.events if isinstance(event, ApprovalNeeded))
+    assert "sales" in await talk.say(None, {asked.calls[0].id: True})
+    assert await databases.list_databases(toolbox, actor) == ()
+
+
+async def test_a_correction_is_kept_as_a_note(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
+    await talk.say("What is the total of all orders?")
+    said = await talk.say("that's wrong, the total must not include cancelled orders")
+    assert "Noted for sales" in said
+    notes = await schemas.list_notes(toolbox, actor, "sales")
+    assert [note.text for note in notes] == ["the total must not include cancelled orders"]
+    assert "Removed" in await talk.say("undo note")
+    assert await schemas.list_notes(toolbox, actor, "sales") == ()
+
+
+async def test_an_answer_is_saved_as_verified_and_found_again(talk: Talk, sales: str) -> None:
+    assert "no answer" in await talk.say("save this as verified")
+    await talk.say("How many customers are there?")
+    await talk.say("save this as verified")
+    assert tools_called(talk) == ["save_verified"]
+    assert await talk.say("list verified questions") == "1 verified question."
+
+
+async def test_what_can_i_ask_offers_questions_that_work(talk: Talk, sales: str) -> None:
+    await talk.say("what can I ask?")
+    choice = next(event.card for event in talk.events if isinstance(event, Shown) and event.card.type == "choices")
+    assert len(choice.choices) >= 2
+    for option in choice.choices:
+        await talk.say(option.message)
+        assert cards(talk) == ["result"], option.message
+
+
+async def test_an_offered_reading_is_taken_as_it_was_offered(talk: Talk, sales: str, toolbox: Toolbox) -> None:
+    desk = Desk(toolbox, talk.actor, today=date(2026, 11, 21), database="sales")
+    sources = await look(desk)
+    answering = Answering(desk, sources)
+    understood = read("How many orders are there?", sources[0].tables, "postgres", desk.today)
+    assert understood.best is not None
+    step = answering._ask("Which?", Plan("orders?", sources[0], understood))
+    message = step.calls[0].args["choices"][0]["message"]
+    chosen = answering.offered(message)
+    assert chosen is not None and chosen.calls[0].args["sql"] == understood.best.sql
+    assert answering.offered("something else") is None
+
+
+async def test_another_database_is_chosen_by_its_name(talk: Talk, sales: str) -> None:
+    assert await talk.say("how many customers are there in sales?") == "There are 4 customers."
+    assert "sales" in await talk.say("use sales")
+
+
+async def test_every_command_calls_a_tool_that_exists_with_arguments_it_takes(
+    toolbox: Toolbox, actor: Actor, sales: str
+) -> None:
+    desk = Desk(toolbox, actor, database="sales")
+    schema = {
+        tool.name: tool.function_schema.json_schema
+        for each in agents.toolset().wrapped.toolsets  # type: ignore[attr-defined]  # a wrapper over the five
+        for tool in each.tools.values()
+    }
+    for entry in vocabulary().entries:
+        acting = Acting(desk, Answering(desk, await look(desk)), "typed", None if entry.intent == "why" else "0" * 32)
+        step = await acting.carry_out(
+            Command(entry.intent, "sales", table="orders", tables="orders", number=1, text="words", name="other")
+        )
+        assert step.text or step.calls, entry.intent
+        for call in step.calls:
+            args = {name for name, value in call.args.items() if value is not None}
+            assert args <= set(schema[call.tool]["properties"]), call
+            assert set(schema[call.tool].get("required", ())) <= args, call
+
+
+async def test_a_turn_that_fails_is_told(talk: Talk, sales: str, toolbox: Toolbox) -> None:
+    await talk.say("cancel 999999")
+    assert not any(isinstance(event, Failed) for event in talk.events)
+    text = "".join(event.text for event in talk.events if isinstance(event, TextDelta))
+    assert "999999" in text
