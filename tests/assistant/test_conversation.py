@@ -117,6 +117,21 @@ async def test_the_model_sees_a_preview_and_never_a_credential(
     assert CANARY not in sent
 
 
+async def test_what_was_verified_once_is_found_again(box: Toolbox, actor: Actor, stub: Stub, sales: str) -> None:
+    paid = "SELECT sum(total) AS revenue FROM orders WHERE total > 5"
+    await queries.save_example(box, actor, database=sales, question="What is our revenue?", sql=paid)
+    stub.script = [Say(calls=[("find_tables", {"question": "revenue"})]), query(paid), Say("30.")]
+    events = await turn(box, conversing(actor), "What is our revenue?")
+    told = next(message for message in stub.requests[-1]["messages"] if message["role"] == "tool")
+    assert paid in told["content"]
+    card = next(event.card for event in events if isinstance(event, Shown))
+    assert card.type == "result"
+    shown = await queries.get_query(box, actor, card.query_id)
+    assert shown.answer is not None and shown.answer.verified is not None
+    assert shown.answer.verified.kind == "verified" and shown.answer.confidence >= 0.95
+    assert shown.answer.verified.by == actor.user_name
+
+
 async def test_a_follow_up_keeps_its_context_after_a_restart(
     box: Toolbox, actor: Actor, stub: Stub, sales: str
 ) -> None:

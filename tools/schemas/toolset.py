@@ -6,6 +6,7 @@ from tools import databases
 from tools.cards import Card, JobCard, TableCard
 from tools.desk import Desk
 from tools.errors import Invalid
+from tools.queries.examples import find_examples
 from tools.schemas import drift, freshness, notes, retrieval, showing, tables, training
 from tools.schemas.catalog import TrainedTable
 
@@ -17,7 +18,7 @@ async def find_tables(ctx: RunContext[Desk], question: str, database: str | None
     """Find the tables that a question is about; call this before writing SQL.
 
     Gives the dialect, and per table its columns with types and frequent values, keys, foreign keys and the team's
-    notes. Without a database it also tells which database fits.
+    notes, and verified questions like this one. Without a database it also tells which database fits.
 
     Args:
         question: What is asked, in the person's words; add words for what a follow-up leaves unsaid.
@@ -27,7 +28,11 @@ async def find_tables(ctx: RunContext[Desk], question: str, database: str | None
     found = await retrieval.retrieve(desk.box, desk.actor, question, database)
     desk.found.update({table.table.shape.qualified_name: table.score for table in found.tables})
     desk.database = database or found.database or desk.database
-    return showing.retrieved_text(found)
+    near = await find_examples(desk.box, desk.actor, desk.database, question) if desk.database else ()
+    verified = "".join(f"\n- {one.example.question}\n  {one.example.sql}" for one in near)
+    return showing.retrieved_text(found) + (
+        f"\n\nVerified by the team, for questions like this:{verified}" if near else ""
+    )
 
 
 @toolset.tool
