@@ -30,21 +30,21 @@ _FORMAT_WIDTH = re.compile(r"%[-\d$]*\d{4,}")
 
 def check_size(tree: exp.Expr, depth: int, joins: int) -> None:
     """Refuse a tree deeper than `depth` or with more than `joins` joins; a chain of one operator counts once."""
-    found = sum(1 for _ in tree.find_all(exp.Join))
-    if found > joins:
-        raise QueryRejected(f"The query has {found} joins; at most {joins} are allowed. Ask for less at once.")
+    found = 0
     waiting = [(tree, 1)]
     while waiting:
         node, level = waiting.pop()
         if level > depth:
             raise QueryRejected(f"The query is nested deeper than {depth} levels; write it flatter, with WITH.")
+        found += isinstance(node, exp.Join)
+        chained = type(node) if isinstance(node, (exp.Binary, *SET_OPERATIONS)) else None
         for key, value in node.args.items():
-            for item in value if isinstance(value, list) else (value,):
-                if isinstance(item, exp.Expr):
-                    chain = (
-                        key == "this" and type(item) is type(node) and isinstance(node, (exp.Binary, *SET_OPERATIONS))
-                    )
-                    waiting.append((item, level if chain else level + 1))
+            if isinstance(value, exp.Expr):
+                waiting.append((value, level if key == "this" and type(value) is chained else level + 1))
+            elif isinstance(value, list):
+                waiting.extend((item, level + 1) for item in value if isinstance(item, exp.Expr))
+    if found > joins:
+        raise QueryRejected(f"The query has {found} joins; at most {joins} are allowed. Ask for less at once.")
 
 
 def check_calls(tree: exp.Expr, dialect: Dialect) -> None:

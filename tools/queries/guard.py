@@ -20,6 +20,7 @@ from tools.queries.syntax import CALL_MARK, generate, parse, tokenize
 
 _LURES = ("/*!", "/*M!", "/*m!", "{#", "{%", "{{")
 """Texts that the parser takes for a comment or a template while the server runs what follows."""
+_UNUSUAL = re.compile(r"[^ -~\t\n\r]")
 _UNICODE_ESCAPE = re.compile(r"(?<![\w$])[uU]&[\"']")
 _BRACKETS = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1, TokenType.CASE: 1, TokenType.END: -1}
 _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.RLIKE, TokenType.CASE}
@@ -74,28 +75,26 @@ def check(
 def _check(sql: str, dialect: Dialect, catalog: Sequence[TableSchema] | None, limits: Limits) -> CheckedSQL:
     if dialect not in allowed.FUNCTIONS:
         raise QueryRejected(f"Queries of dialect {dialect!r} cannot be checked; known are postgres and mysql.")
-    text, enums = str(sql), _enums(catalog)
-    tree = _judge(text, dialect, limits, enums, asked=True)
-    for _ in range(_MOST_ROUNDS):
+    text, judge = str(sql), NodeJudge(dialect, catalog or ())
+    # What runs is a text that its own tree, judged and resolved, writes again letter for letter.
+    for turn in range(_MOST_ROUNDS):
+        tree = _judge(text, dialect, limits, judge, asked=turn == 0)
+        names = Names(dialect, catalog)
+        names.resolve(tree)
         written = generate(tree, dialect)
-        tree = _judge(written, dialect, limits, enums, asked=False)
         if written == text:
-            break
+            return CheckedSQL(text, tuple(names.tables), tuple(names.columns))
         text = written
-    else:
-        raise QueryRejected("The query reads differently each time it is written out; write it more plainly.")
-    names = Names(dialect, catalog)
-    names.resolve(tree)
-    return CheckedSQL(text, tuple(names.tables), tuple(names.columns))
+    raise QueryRejected("The query reads differently each time it is written out; write it more plainly.")
 
 
-def _judge(text: str, dialect: Dialect, limits: Limits, enums: frozenset[str], *, asked: bool) -> exp.Expr:
+def _judge(text: str, dialect: Dialect, limits: Limits, judge: NodeJudge, *, asked: bool) -> exp.Expr:
     # A regenerated text may be longer than what was asked: casts and aliases are spelled out.
     _check_text(text, limits.bytes if asked else limits.bytes * 2)
     tokens = tokenize(text, dialect)
     _check_tokens(tokens, limits)
     tree = parse(text, tokens, dialect)
-    NodeJudge(dialect, enums).check(tree)
+    judge.check(tree)
     _check_words_before_parentheses(tree, tokens, dialect)
     bounds.check_size(tree, limits.depth, limits.joins)
     bounds.check_calls(tree, dialect)
@@ -104,18 +103,10 @@ def _judge(text: str, dialect: Dialect, limits: Limits, enums: frozenset[str], *
     return tree
 
 
-def _enums(catalog: Sequence[TableSchema] | None) -> frozenset[str]:
-    """Names of enumerated types that columns of the catalogue have: harmless to cast to."""
-    found = (column.type for table in catalog or () for column in table.columns if column.enum_values)
-    return frozenset(name.rsplit(".", 1)[-1].strip('"').lower() for name in found)
-
-
 def _check_text(text: str, most: int) -> None:
     if len(text.encode("utf-8", "surrogatepass")) > most:
         raise QueryRejected(f"The SQL is longer than {most:,} bytes; ask for less at once.")
-    for letter in text:
-        if letter in " \t\n\r" or "!" <= letter <= "~":
-            continue
+    for letter in _UNUSUAL.findall(text):
         kind = unicodedata.category(letter)
         if kind[0] in "CZ":
             raise QueryRejected(

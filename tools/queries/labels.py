@@ -34,6 +34,8 @@ def fold(identifier: exp.Expr | str | None, dialect: Dialect) -> str:
 
 def lower(name: str) -> str:
     """Lower ASCII letters only, as PostgreSQL does."""
+    if name.isascii():
+        return name.lower()
     return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 

@@ -1,11 +1,11 @@
 """The judge of single nodes: kinds, filled parts, functions, tables and types against the lists."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
-from tools.connectors.base import Dialect
+from tools.connectors.base import Dialect, TableSchema
 from tools.errors import QueryRejected
 from tools.queries import allowed, bounds
 from tools.queries.labels import fold
@@ -15,12 +15,12 @@ _PLAIN_NAME = re.compile(r"[^\W\d][\w$]*|\d+[A-Za-z_$][\w$]*")
 
 
 class NodeJudge:
-    """Judges the nodes of a tree; `enums` are the enumerated types one may cast to."""
+    """Judges the nodes of a tree; one may also cast to the enumerated types of the catalogue's columns."""
 
-    def __init__(self, dialect: Dialect, enums: frozenset[str]) -> None:
+    def __init__(self, dialect: Dialect, catalog: Sequence[TableSchema]) -> None:
         """Choose the lists of a dialect."""
         self.dialect = dialect
-        self.enums = enums
+        self.catalog = catalog
         self._judges: dict[str, Callable[[exp.Expr], None]] = {
             "Select": self._judge_select,
             "Anonymous": self._judge_call,
@@ -110,7 +110,7 @@ class NodeJudge:
             return
         inner = node.args.get("kind")
         named = inner.name if isinstance(inner, exp.Identifier) else str(inner or "")
-        if label == "USERDEFINED" and named.lower() in allowed.NAMED_TYPES[self.dialect] | self.enums:
+        if label == "USERDEFINED" and named.lower() in allowed.NAMED_TYPES[self.dialect] | _enums(self.catalog):
             return
         raise QueryRejected(
             f"A cast to {named or label!r} is not allowed; cast to a built-in type such as text or numeric."
@@ -208,3 +208,9 @@ def _unknown_node(node: exp.Expr, dialect: Dialect) -> str:
     if isinstance(node, exp.Func):
         return unknown_function(str(node.sql_name()).lower(), dialect)
     return f"{node.key.upper()} is not among what a reading query may hold; write it another way."
+
+
+def _enums(catalog: Sequence[TableSchema]) -> frozenset[str]:
+    """Names of enumerated types that columns of the catalogue have: harmless to cast to."""
+    found = (column.type for table in catalog for column in table.columns if column.enum_values)
+    return frozenset(name.rsplit(".", 1)[-1].strip('"').lower() for name in found)

@@ -61,7 +61,7 @@ def tokenize(sql: str, dialect: Dialect) -> list[Token]:
 
 def parse(sql: str, tokens: list[Token], dialect: Dialect) -> exp.Expr:
     """Read exactly one statement; QueryRejected when there is none, more than one, or it is no SQL of the dialect."""
-    marked = _shield_arrows([_mark(token, tokens, place, dialect) for place, token in enumerate(tokens)])
+    marked = _shield_arrows(_marked(tokens, dialect))
     try:
         trees = _DIALECTS[dialect]().parser(error_level=ErrorLevel.IMMEDIATE).parse(marked, sql)
     except SqlglotError as error:
@@ -72,45 +72,49 @@ def parse(sql: str, tokens: list[Token], dialect: Dialect) -> exp.Expr:
         found = "none" if not trees else f"{len(trees)} statements"
         raise QueryRejected(f"Exactly one statement may run, but the text holds {found}. Send one SELECT at a time.")
     tree: exp.Expr = trees[0]
-    for node in tree.find_all(exp.Anonymous, exp.Identifier, exp.Var):
+    for node in tree.find_all(exp.Anonymous, exp.Identifier, exp.Var, exp.JSONExtract):
         name = node.this
-        if isinstance(name, str) and name.startswith(CALL_MARK):
-            node.set("this", name[len(CALL_MARK) :])
-    for node in tree.find_all(exp.JSONExtract):
-        inner = node.this.this if isinstance(node.this, exp.Paren) else None
-        if isinstance(inner, exp.Paren) and isinstance(inner.this, exp.Column):
-            node.set("this", inner.this)
+        if isinstance(name, str):
+            if name.startswith(CALL_MARK):
+                node.set("this", name[len(CALL_MARK) :])
+        elif (
+            isinstance(name, exp.Paren) and isinstance(name.this, exp.Paren) and isinstance(name.this.this, exp.Column)
+        ):
+            node.set("this", name.this.this)
     return tree
 
 
 def generate(tree: exp.Expr, dialect: Dialect) -> str:
-    """Write the tree as SQL without comments; QueryRejected for what the dialect has no words for."""
+    """Write the tree as SQL without comments, using it up; QueryRejected for what the dialect has no words for."""
     generator: Any = _DIALECTS[dialect]().generator(
         comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE
     )
     # The compiled generator cannot be subclassed; its table of writers is an attribute of each instance.
     generator._dispatch = {**generator._dispatch, **_OVERRIDES[dialect]}  # noqa: SLF001
     try:
-        return str(generator.generate(tree, copy=True))
+        return str(generator.generate(tree, copy=False))
     except SqlglotError as error:
         raise QueryRejected(f"The SQL uses what this database does not have: {_first_line(error)}") from None
 
 
-def _mark(token: Token, tokens: list[Token], place: int, dialect: Dialect) -> Token:
-    if place + 1 == len(tokens) or tokens[place + 1].token_type != TokenType.L_PAREN:
-        return token
-    name = token.text.lower()
-    if token.token_type in (TokenType.IDENTIFIER, TokenType.STRING) or name in SYNTAX[dialect]:
-        return token
-    if name not in FUNCTIONS[dialect]:
-        return token
-    return Token(
-        TokenType.VAR, CALL_MARK + token.text, token.line, token.col, token.start, token.end, list(token.comments)
-    )
+def _marked(tokens: list[Token], dialect: Dialect) -> list[Token]:
+    """The tokens with each listed function's name marked."""
+    marked = list(tokens)
+    for place in range(len(tokens) - 1):
+        if tokens[place + 1].token_type != TokenType.L_PAREN:
+            continue
+        token = tokens[place]
+        name = token.text.lower()
+        quoted = token.token_type in (TokenType.IDENTIFIER, TokenType.STRING)
+        if not quoted and name in FUNCTIONS[dialect] and name not in SYNTAX[dialect]:
+            marked[place] = Token(TokenType.VAR, CALL_MARK + token.text, token.line, token.col, token.start, token.end)
+    return marked
 
 
 def _shield_arrows(tokens: list[Token]) -> list[Token]:
     """Put `name -> ...` at the start of an argument as `((name)) -> ...`: sqlglot would read a lambda function."""
+    if all(token.token_type != TokenType.ARROW for token in tokens):
+        return tokens
     shielded: list[Token] = []
     for token in tokens:
         if token.token_type == TokenType.ARROW:

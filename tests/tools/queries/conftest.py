@@ -45,17 +45,17 @@ class Shop:
 @pytest.fixture(scope="session")
 def postgres_shop() -> Iterator[Shop]:
     name = f"queries_{uuid4().hex[:8]}"
-    address = asyncio.run(_make_postgres(name))
-    yield asyncio.run(_shop("postgres", address))
-    asyncio.run(_drop_postgres(name))
+    address = asyncio.run(make_postgres(name))
+    yield asyncio.run(open_shop("postgres", address))
+    asyncio.run(drop_postgres(name))
 
 
 @pytest.fixture(scope="session")
 def mysql_shop() -> Iterator[Shop]:
     name = f"queries_{uuid4().hex[:8]}"
-    address = asyncio.run(_make_mysql(name))
-    yield asyncio.run(_shop("mysql", address))
-    asyncio.run(_drop_mysql(name))
+    address = asyncio.run(make_mysql(name))
+    yield asyncio.run(open_shop("mysql", address))
+    asyncio.run(drop_mysql(name))
 
 
 @pytest.fixture(params=["postgres", "mysql"])
@@ -65,7 +65,7 @@ def shop(request: pytest.FixtureRequest) -> Shop:
     return found
 
 
-async def _shop(dialect: Dialect, address: Address) -> Shop:
+async def open_shop(dialect: Dialect, address: Address) -> Shop:
     limits = ReadLimits(seconds=10, rows=1000, cell_bytes=10_000, total_bytes=4_000_000)
     shop = Shop(dialect, address, (), limits)
     async with shop.connector() as connector:
@@ -81,7 +81,7 @@ async def _postgres_admin(database: str | None = None) -> "asyncpg.Connection[as
     return await asyncpg.connect(POSTGRES, database=database or server.database)
 
 
-async def _make_postgres(name: str) -> Address:
+async def make_postgres(name: str) -> Address:
     admin = await _postgres_admin()
     await admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'made-up'")
     await admin.execute(f"CREATE DATABASE {name} OWNER {name}")
@@ -98,7 +98,7 @@ async def _make_postgres(name: str) -> Address:
     return address
 
 
-async def _drop_postgres(name: str) -> None:
+async def drop_postgres(name: str) -> None:
     admin = await _postgres_admin()
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.execute(f"DROP ROLE {name}")
@@ -158,7 +158,7 @@ async def _mysql_rows(wire: aiomysql.Connection, sql: str) -> list[Any]:
     return rows
 
 
-async def _make_mysql(name: str) -> Address:
+async def make_mysql(name: str) -> Address:
     admin = await _mysql_admin()
     await _mysql_rows(admin, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     await _mysql_rows(admin, f"CREATE USER '{name}'@'%' IDENTIFIED BY 'made-up'")
@@ -176,7 +176,7 @@ async def _make_mysql(name: str) -> Address:
     )
 
 
-async def _drop_mysql(name: str) -> None:
+async def drop_mysql(name: str) -> None:
     admin = await _mysql_admin()
     await _mysql_rows(admin, f"DROP DATABASE {name}")
     for host in ("%", "localhost"):
