@@ -85,11 +85,18 @@ def migrate() -> None:
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    renew: Annotated[bool, typer.Option(help="Only bring it up to today; a shop that was forgotten stays so.")] = False,
+) -> None:
     """Make, register and train the sample shop, as far as it is missing."""
+    from tools import databases
     from tools import demo as shop
 
-    _with_box(shop.install)
+    async def work(box: "Toolbox", actor: "Actor") -> None:
+        if not renew or any(found.name == "shop" for found in await databases.list_databases(box, actor)):
+            await shop.install(box, actor)
+
+    _with_box(work)
 
 
 @app.command()

@@ -25,6 +25,9 @@ from tools.store.version import is_current
 
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout, or the folder of the installed packages: where children find `assistant`, `tools` and `workers`."""
+SHOP_PREPARED = "shop-prepared"
+"""Stands in `home` from the first start on: a shop that a person forgets later stays forgotten."""
+DAY_SECONDS = 86_400
 PORT_SECONDS = 2
 """A web process that was just killed may hold its port for an instant more."""
 
@@ -109,7 +112,7 @@ def _run(settings: Settings, narrator: Narrator, ended: "Ended") -> None:
         stack.callback(narrator.say, "Stopping the servers")
         if not asyncio.run(is_current(_url(filled))):
             with narrator.step("Bringing the store up to date"):
-                run_command(filled, "migrate", logs / "start.log")
+                run_command(filled, ("migrate",), logs / "start.log")
         keepers = [Keeper(child, narrator.say, ended.fail) for child in (_worker(filled, logs), _web(filled, logs))]
         for keeper in keepers:
             stack.callback(keeper.stop)
@@ -123,19 +126,33 @@ def _run(settings: Settings, narrator: Narrator, ended: "Ended") -> None:
         narrator.say(f"Data and logs: {places_of(filled).home}. Ctrl-C stops everything.")
         sys.stdout.write(f"Tabletalk is ready: {url_of(filled)}\n")
         sys.stdout.flush()
+        _renew_shop(filled, narrator, logs)
         _wait(keepers, ended)
 
 
 def _prepare_shop(settings: Settings, narrator: Narrator, logs: Path) -> None:
     """Have the sample shop at the first start; a person can work without it, so its failure is told and no more."""
-    prepared = settings.home / "shop-prepared"  # later it may have been forgotten, and stays so
+    prepared = settings.home / SHOP_PREPARED
     if not settings.demo or prepared.exists():
         return
     try:
         with narrator.step("Preparing the sample shop"):
-            run_command(settings, "demo", logs / "start.log")
+            run_command(settings, ("demo",), logs / "start.log")
     except AssistantError as error:
         narrator.say(f"No sample shop: {error}")
+    else:
+        prepared.touch()
+
+
+def _renew_shop(settings: Settings, narrator: Narrator, logs: Path) -> None:
+    """Bring the shop's orders up to today, once a day and while people can work already."""
+    prepared = settings.home / SHOP_PREPARED
+    if not settings.demo or not prepared.exists() or time.time() - prepared.stat().st_mtime < DAY_SECONDS:
+        return
+    try:
+        run_command(settings, ("demo", "--renew"), logs / "start.log")
+    except AssistantError as error:
+        narrator.say(f"The sample shop stays as it was: {error}")
     else:
         prepared.touch()
 
@@ -147,12 +164,12 @@ def _wait(keepers: list[Keeper], ended: "Ended") -> None:
     raise StoreUnavailable(ended.reason)
 
 
-def run_command(settings: Settings, command: str, log: Path) -> None:
+def run_command(settings: Settings, command: tuple[str, ...], log: Path) -> None:
     """Run a `tabletalk` command in a process of its own, whose memory is given back; StoreUnavailable when it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = lifeline.spawn(
-            program("assistant.cli", command),
+            program("assistant.cli", *command),
             death_signal=signal.SIGKILL,
             output=output,
             env=child_environment(settings),

@@ -235,4 +235,4 @@ def test_an_address_of_another_machine_is_refused(settings: Settings) -> None:
 def test_a_command_that_fails_gives_its_reason(settings: Settings, tmp_path: Path) -> None:
     broken = settings.model_copy(update={"log_level": "LOUD"})
     with pytest.raises(StoreUnavailable, match=r"^Wrong setting: TABLETALK_LOG_LEVEL"):
-        run_command(broken, "migrate", tmp_path / "start.log")
+        run_command(broken, ("migrate",), tmp_path / "start.log")
