@@ -4,14 +4,15 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import chainlit as cl
 from chainlit.types import CommandDict
+from sqlalchemy import select
 
 from assistant.chat.door import actor, door
 from assistant.chat.screen import say
 from tools import databases, jobs, queries, schemas
 from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, TableCard
 from tools.errors import Invalid
+from tools.store.models import ConversationRow
 from tools.toolbox import Actor, Toolbox
 
 BOARD = 10
@@ -203,9 +204,18 @@ async def _which(box: Toolbox, person: Actor, rest: str) -> tuple[str, str]:
         return names[0], rest
     if not names:
         raise Invalid("No database is registered yet; /register connects one.")
-    if (in_hand := cl.user_session.get("database")) in names:
+    if (in_hand := await _in_hand(box, person)) in names:
         return str(in_hand), rest
     raise Invalid(f"Name the database first; registered: {', '.join(names)}.")
+
+
+async def _in_hand(box: Toolbox, person: Actor) -> str | None:
+    """Give the database that this conversation asked last."""
+    state = select(ConversationRow.state["database"].astext).where(
+        ConversationRow.id == person.conversation_id, ConversationRow.workspace_id == person.workspace_id
+    )
+    async with box.store.begin() as session:
+        return await session.scalar(state)
 
 
 COMMANDS: dict[str, Command] = {

@@ -89,11 +89,9 @@ async def hear(message: cl.Message) -> None:
     """Carry out a command, or take a turn of the conversation."""
     await cl.context.emitter.send_window_message({"tabletalk": "thread", "id": cl.context.session.thread_id})
     text = f"/{message.command} {message.content}" if message.command else message.content
-    if (command := commands.parse(text)) is None:
-        await turn.take(text)
-        return
+    command = commands.parse(text)
     try:
-        await commands.carry_out(command)
+        await (turn.take(text) if command is None else commands.carry_out(command))
     except AssistantError as error:
         await say(f"**{error.title}.** {error}")
 

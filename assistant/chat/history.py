@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from assistant.accounts import find_person
 from assistant.chat.cards import StoredCard, draw_all, element
 from tools.errors import NotAllowed, NotFound
+from tools.jobs.patience import patiently
 from tools.toolbox import Actor, Toolbox
 
 LIST = """
@@ -56,6 +57,10 @@ SAVE_CARD = """
     INSERT INTO chat.cards (id, thread_id, step_id, data) VALUES (:id, :thread, :step, CAST(:data AS jsonb))
     ON CONFLICT (id) DO UPDATE SET data = EXCLUDED.data WHERE chat.cards.thread_id = EXCLUDED.thread_id
 """
+
+
+STORE_SECONDS = 60
+"""How long what was said waits for a store that is away, before it is given up."""
 
 
 class ChatHistory(BaseDataLayer):
@@ -217,17 +222,8 @@ class ChatHistory(BaseDataLayer):
 
     async def save_card(self, card: StoredCard) -> None:
         """Keep the reference a card is drawn from."""
-        async with self._lock(card.thread_id), self._box.store.begin() as session:
-            await self._open(session, card.thread_id)
-            await session.execute(
-                text(SAVE_CARD),
-                {
-                    "id": card.id,
-                    "thread": card.thread_id,
-                    "step": card.step_id,
-                    "data": _json(card.data),
-                },
-            )
+        values = {"id": card.id, "thread": card.thread_id, "step": card.step_id, "data": _json(card.data)}
+        await self._write(card.thread_id, SAVE_CARD, values)
 
     async def find_card(self, thread_id: str, card_id: str) -> StoredCard:
         """Give a card of the conversation `thread_id`; NotFound when it has none such."""
@@ -280,6 +276,17 @@ class ChatHistory(BaseDataLayer):
     def _lock(self, thread_id: str) -> asyncio.Lock:
         # Chainlit writes from tasks of their own: without this an early state could land after a late one.
         return self._locks.setdefault(thread_id, asyncio.Lock())
+
+    async def _write(self, thread_id: str, sql: str, values: dict[str, Any]) -> None:
+        """Write to a conversation of the person in hand; a store that restarts meanwhile is waited for."""
+
+        async def write() -> None:
+            async with self._box.store.begin() as session:
+                await self._open(session, thread_id)
+                await session.execute(text(sql), values)
+
+        async with self._lock(thread_id):
+            await patiently(write, STORE_SECONDS)
 
     async def _open(self, session: AsyncSession, thread_id: str) -> None:
         """Make the conversation when it is new; NotAllowed when it is another person's."""

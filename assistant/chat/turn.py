@@ -30,6 +30,8 @@ STEPS = {
 }
 """Tool -> what a person reads while it runs and after; others are called by their own name."""
 
+QUERIES = {"run_query", "rerun_query"}
+
 YES = {"forget_database": "Forget it", "untrain_tables": "Untrain"}
 """Tool -> the button that approves it."""
 
@@ -90,8 +92,8 @@ class Screen:
                 await self._card(card.model_dump(mode="json"))
             case ApprovalNeeded(calls=calls):
                 yes = YES.get(calls[0].tool, "Do it") if len(calls) == 1 else "Do it"
-                for call in calls:
-                    await self._take_back(call.id)
+                for pending in calls:
+                    await self._take_back(pending.id)
                 waiting = [{"id": call.id, "tool": call.tool, "consequence": call.consequence} for call in calls]
                 await self._card({"type": "approval", "calls": waiting, "yes": yes})
             case Done(suggestions=suggestions) if suggestions:
@@ -154,7 +156,8 @@ class Screen:
             step.name = f"{named[0] if named else step.name}: not possible"
         elif named:
             step.name = named[1]
-        step.output = returned.summary
+        # Of a query that ran the card below shows more than its summary could.
+        step.output = "" if returned.ok and returned.name in QUERIES else returned.summary
         # Step.output guesses a language; what tools say is plain text.
         step.language = "text"
         step.end = utc_now()
