@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from assistant import printing
+from assistant.evaluate_cli import evaluate_command
 from assistant.up import Ended, Narrator, child_environment, program, up
 from tools.embedded import AlreadyRunning, lifeline, running, servers
 from tools.errors import AssistantError, Conflict, Invalid
@@ -33,6 +34,7 @@ user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 app.add_typer(databases_app, name="databases")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(user_app, name="user")
+app.command("eval")(evaluate_command)
 
 Json = Annotated[bool, typer.Option("--json", help="Give JSON, for programs.")]
 As = Annotated[str | None, typer.Option("--as", metavar="USER", help="Whose workspace; needed outside local mode.")]

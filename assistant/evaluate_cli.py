@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant import printing
+from tools import logs
 from tools.embedded import servers
 from tools.errors import Invalid
 from tools.settings import Settings, load_settings
@@ -49,6 +50,7 @@ def evaluate_command(  # noqa: PLR0917  # typer reads the options from the signa
     from tools.store.session import migrate
 
     settings = load_settings()
+    logs.configure(settings)
     if compare is not None:
         _compare(settings, *compare)
         return
@@ -113,14 +115,15 @@ async def _measure(
             raise Invalid("Outside local mode say in whose workspace: --as USER")
         person = await (find_person(box.store, user) if user else local_person(box.store))
         actor = person.model_copy(update={"door": "cli"})
-        cases = cases or await _verified_cases(box, actor, database)
+        cases = cases or await verified_cases(box, actor, database)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
             task = bar.add_task(database, total=len(cases))
             return await evaluate(box, actor, database, cases, at_once=at_once, progress=lambda _: bar.advance(task))
 
 
-async def _verified_cases(box: "Toolbox", actor: "Actor", database: str) -> "tuple[Case, ...]":
+async def verified_cases(box: "Toolbox", actor: "Actor", database: str) -> "tuple[Case, ...]":
+    """The saved pairs of a database as cases; Invalid when there are none."""
     from assistant.evaluation.measure import Case
     from tools import queries
 

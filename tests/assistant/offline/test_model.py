@@ -9,7 +9,7 @@ from assistant.offline.answering import Answering, Plan
 from assistant.offline.commands import Command, vocabulary
 from assistant.offline.parser import read
 from assistant.offline.sources import look
-from tests.assistant.offline.conftest import Talk
+from tests.assistant.conftest import Talk
 from tools import databases, queries, schemas
 from tools.desk import Desk
 from tools.toolbox import Actor, Toolbox, open_toolbox
