@@ -28,6 +28,8 @@ class Choice:
     """`rows` or `distinct` things of the counted table."""
     exist: str = "join"
     """Related rows that only must exist: joined (`join`), or tested without repeating rows (`in`)."""
+    best: str = "measure"
+    """What `best` means when nothing says it: the highest `measure` (revenue) or the highest `count` of related rows."""
     group: str = "key"
     """Group by the key and what is shown, or by what is `shown` only."""
 
@@ -194,6 +196,8 @@ class Assembler:
         if form.group or form.having or not (form.select or form.star):
             return form
         shown = {e.table for e in form.select} | {form.star} | {s.expr.table for s in form.order}
+        if self.main not in shown:
+            return form
         main = form.star or form.select[0].table
         tables = tables_of(form)
         edges = self.graph.tree([main, *(t for t in tables if t != main)], form.via)
@@ -275,7 +279,7 @@ class Assembler:
             return form.change(select=(*extra, *form.select)) if not form.star and not self.sketch.supers else form
         return form
 
-    def _with_keys(self, exprs: tuple[Expr, ...], choice: Choice) -> tuple[Expr, ...]:
+    def _with_keys(self, exprs: tuple[Expr, ...], choice: Choice, counted: str = "") -> tuple[Expr, ...]:
         """Add the key of each table whose name is grouped by, so that namesakes stay apart."""
         if choice.group != "key":
             return exprs
@@ -283,7 +287,7 @@ class Assembler:
         for expr in exprs:
             entry = self.lexicon.tables[expr.table]
             named = expr.ref is not None and expr.ref.column in entry.display and not expr.bucket
-            if named and len(entry.key) == 1:
+            if named and len(entry.key) == 1 and expr.table != counted:
                 keys.extend(self.key(expr.table))
         return tuple(dict.fromkeys((*keys, *exprs)))
 
@@ -327,7 +331,7 @@ class Assembler:
             aggs = [e for e in form.select if e.agg]
             if aggs:
                 return form.change(order=(Sort(aggs[0], best.descending),), limit=best.count)
-            return form.change(limit=best.count)
+            return self._best(form, best, choice)
         exprs = self.exprs(pick, choice)
         if counts and pick.var is None:
             aggs = [e for e in form.select if e.agg == "count"]
@@ -345,15 +349,34 @@ class Assembler:
                 shown = tuple(Expr(form.star, e.ref) for e in self.lexicon.tables[form.star].columns.values())
                 form = form.change(select=shown, star="")
             owner = self._owner(shown)
-            keys = shown if best.frequent else tuple(dict.fromkeys((*(self.key(owner) if owner else ()), *shown)))
+            own = expr.agg == "count" and expr.table == owner
+            keys = shown if best.frequent or own else tuple(dict.fromkeys((*(self.key(owner) if owner else ()), *shown)))
             if choice.group == "key" or best.frequent:
-                keys = self._with_keys(keys, choice) if not best.frequent else keys
+                keys = self._with_keys(keys, choice, expr.table) if not best.frequent else keys
             else:
                 keys = shown
             form = form.change(group=keys or self.display(self.main, choice))
         if form.order and form.limit is None and form.order[0].expr != expr:
             return form.change(order=(Sort(expr, best.descending), *form.order), limit=best.count)
         return form.change(order=(Sort(expr, best.descending),), limit=best.count)
+
+    def _best(self, form: Form, best: Super, choice: Choice) -> Form:
+        """`best customers`, `top 5 products`: by revenue, or by number of related rows."""
+        found = measure("revenue", self.main, (self.main,), self.lexicon, self.graph)
+        children = sorted(
+            {e.child for e in self.graph.edges[self.main] if e.parent == self.main and e.child != self.main},
+            key=lambda name: (not any(c.temporal for c in self.lexicon.tables[name].columns.values()), name),
+        )
+        expr = replace(found[0], agg="sum") if found and choice.best == "measure" else None
+        if expr is None and children:
+            expr = Expr(children[0], None, "count")
+        if expr is None or form.star:
+            return form.change(limit=best.count if best.count > 1 else None)
+        keys = tuple(dict.fromkeys((*self.key(self.main), *form.select)))
+        count = best.count if best.count > 1 else (10 if best.many else 1)
+        return form.change(
+            select=(*form.select, expr), group=keys, order=(Sort(expr, best.descending),), limit=count
+        )
 
     def _owner(self, shown: Sequence[Expr]) -> str:
         """The table whose rows a superlative ranks: the subject when what is shown names it."""
@@ -388,6 +411,10 @@ def _members(condition: Condition) -> list[Member]:
     return []
 
 
+def _unsaid(pick: Pick) -> bool:
+    return pick.var is None and not pick.agg and not pick.measure
+
+
 def drafts(
     sketch: Sketch, assignment: Assignment, lexicon: Lexicon, graph: Graph, question: frozenset[str]
 ) -> list[Draft]:
@@ -400,8 +427,9 @@ def drafts(
         or any(p.var and p.var.kind == "table" and not p.agg for p in (*sketch.picks, *sketch.groups))
         else ["name"]
     )
-    for show, distinct, count, exist, group in product(shows, (False, True), ("rows", "distinct"), ("join", "in"), ("key", "shown")):
-        choice = Choice(show, distinct, count, exist, group)
+    bests = ("measure", "count") if any(_unsaid(best.pick) for best in sketch.supers) else ("measure",)
+    points = product(shows, (False, True), ("rows", "distinct"), ("join", "in"), bests, ("key", "shown"))
+    for choice in (Choice(*point) for point in points):
         form = assembler.form(choice)
         if form is None or form in found:
             continue

@@ -11,6 +11,7 @@ from assistant.offline.sketch import Lack, Operand, Order, Pick, Sketch, Subquer
 
 WEAK = 0.6
 """Below this a word is only related to a column."""
+_EXTREMES = {"maximum": True, "max": True, "highest": True, "minimum": False, "min": False, "lowest": False}
 _PLACING = frozenset({"in", "on", "at", "from", "to", "within", "into"})
 END = Item("op", 0, 0, "", Op("end"))
 
@@ -34,6 +35,7 @@ class Clauses:
         self.second = False
         self.agg_run: list[str] = []
         self.sorting = False
+        self.sort_by = False
         self.sub: Subquery | None = None
         """A subquery that takes the tests which follow, up to the next comma or `and`."""
         self.sub_next: Subquery | None = None
@@ -116,6 +118,7 @@ class Clauses:
             ):
                 self.on_relative()
                 return
+            self.sort_by = item.text.lower() in ("order", "sort", "arrange", "rank")
             if self.sketch.picks or self.sketch.subject or self.sketch.supers:
                 self.close_pending()
                 self.second = True
@@ -338,6 +341,11 @@ class Clauses:
         self.close_pending()
         if item.links[0].weak and not self._tested_after(1):
             self.weak(item)
+            return
+        first = item.text.lower().split()[0]
+        if self._logic(self.peek(-1), "relative") and first in _EXTREMES and self._ordered_by(item):
+            self.at += 1
+            self.sketch.supers.append(Super(Pick(self.column(item)), _EXTREMES[first]))
             return
         if self.head and self.fresh and self._entity(item):
             self.on_table(replace(item, kind="table", links=tuple(Link(x.table, score=x.score) for x in item.links)))
@@ -913,6 +921,8 @@ class Clauses:
             return
         if pick is not None and isinstance(operand, Period):
             self.pending = None
+        if pick is not None and number and self._temporal(pick) and not 1000 <= float(operand) <= 2999:  # type: ignore[arg-type]
+            pick = None
         repeat = self.either or self._logic(self.peek(-3), "or") or self._logic(self.peek(-4), "or", "and")
         if pick is None and number and not hint and self.last and not self.last.pick.agg and self.last.op in ("<", ">", "<=", ">=", "=") and repeat and item.kind not in ("table", "column"):
             self.add_test(Test(self.last.pick, op, [operand]))
@@ -992,6 +1002,9 @@ class Clauses:
         """`for each X`, `per X`, `by X`."""
         self.at += 1
         if op.value == "with":
+            return
+        if op.value == "by" and self.sort_by and self.order_keys(False):
+            self.sort_by = False
             return
         if op.value in ("by", "each") and item.text.lower() in ("by", "per") and self.sketch.supers and self._open_super():
             if self.order_keys(self.sketch.supers[-1].descending):
@@ -1132,10 +1145,14 @@ class Clauses:
                 or not self.head
             ):
                 pick = Pick(self.counted(target), "count")
-            elif op.value == "max" and item.text.lower() in ("top", "best", "the best", "leading"):
+            elif item.text.lower() in ("top", "best", "the best", "leading", "worst", "bottom"):
                 pick = Pick(None, "")
             else:
                 pick = Pick(Var("column", "size", [], near=None, hint="size"))
+        elif self.pending and self.pending.var and not self.pending.agg and self._measured(self.pending):
+            pick = self.pending
+            if pick in self.sketch.picks:
+                self.sketch.picks.remove(pick)
         else:
             pick = Pick(None, "count")
         open_super = self.sketch.supers[-1] if self.sketch.supers else None
@@ -1144,9 +1161,14 @@ class Clauses:
             self.sketch.supers.pop()
         if self.sketch.limit and count == 1:
             count, self.sketch.limit = self.sketch.limit, None
-        self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1))
+        self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1, many=target.text.lower().endswith("s")))
         self.pending = None
         return None
+
+    def _measured(self, pick: Pick) -> bool:
+        """True for a column one can rank by: `costs the most`."""
+        links = pick.var.links if pick.var else []
+        return bool(links) and bool(links[0].column) and self.lexicon.column(links[0].ref).number and not self.lexicon.column(links[0].ref).identifier
 
     def _run_of_aggregates(self) -> bool:
         """True when a column (or `and minimum X`) follows: an aggregate, no ranking."""
@@ -1229,6 +1251,8 @@ class Clauses:
     def _is_aggregate(self, prior: Item) -> bool:
         if self._logic(prior, "relative"):
             return False
+        if prior.is_op("ask") and prior.start > 0:
+            return True
         subject = self.sketch.subject is not None
         return not subject or bool(self.sketch.picks and self.sketch.picks[-1].agg) or self._logic(prior, "and")
 

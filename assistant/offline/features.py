@@ -88,6 +88,7 @@ def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
         "lack lost": float(bool(sketch.lacks) and not any(isinstance(c, Member) or _negative(c) for c in form.where)),
         "tests lost": float(max(0, len(sketch.tests) - len(form.where) - len(form.having))),
         "share": float(sketch.share),
+        "open best": float(any(b.pick.var is None and not b.pick.agg and not b.pick.measure for b in sketch.supers) and not sketch.orders),
         "both": float(sketch.both),
     }
 

@@ -28,7 +28,7 @@ class Grammar:
     longest: int
     fill: frozenset[str]
     numbers: Mapping[str, int]
-    kinds: Mapping[str, tuple[frozenset[str], frozenset[str]]]
+    kinds: Mapping[str, tuple[tuple[str, ...], frozenset[str]]]
     values: Mapping[str, tuple[str, ...]]
     period: Mapping[str, Any]
     measures: Mapping[str, tuple[str, ...]]
@@ -40,7 +40,7 @@ class Grammar:
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
 
-_AT_START = "name state report print present list describe identify provide select sort order find show number give get return display tell fetch retrieve compute calculate"
+_AT_START = "name state report print present list describe identify provide select sort order find show number arrange rank give get return display tell fetch retrieve compute calculate"
 
 
 @lru_cache(maxsize=4)
@@ -71,7 +71,7 @@ def grammar(language: str = "english") -> Grammar:
         longest=max(map(len, phrases)),
         fill=frozenset(raw["fill"]["words"]),
         numbers=raw["number"],
-        kinds={name: (frozenset(kind["up"]), frozenset(kind["down"])) for name, kind in raw["kind"].items()},
+        kinds={name: (tuple(kind["up"]), frozenset(kind["down"])) for name, kind in raw["kind"].items()},
         values={word: tuple(same) for word, same in raw["values"].items()},
         period=raw["period"],
         measures={name: tuple(words) for name, words in raw["measure"].items()},

@@ -109,6 +109,11 @@ class TableEntry:
                 return (name,)
         return ()
 
+    @property
+    def named(self) -> bool:
+        """True when some column, not its key, tells a person which row it is."""
+        return any(name not in self.key and self.columns[name].column.family == "text" for name in self.display)
+
     @cached_property
     def display(self) -> tuple[str, ...]:
         """Columns that tell a person which row it is: a name, a title, first and last name; the key at worst."""

@@ -183,7 +183,7 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
             columns.append(Link(entry.table, entry.column.name, score=round(quality, 4), weak=weak))
     if len(content) == 1 and content[0] in ("name", "names"):
         tabled = {link.table for link in columns if link.score > 0.9}
-        columns.extend(Link(t.name, NAME, score=0.9) for t in lexicon.tables.values() if t.name not in tabled and t.display != t.key)
+        columns.extend(Link(t.name, NAME, score=0.9) for t in lexicon.tables.values() if t.name not in tabled and t.named)
     if [lemma(word) for word in content] == ["full", "name"] and not any(link.score > 0.9 for link in columns):
         columns = [Link(t.name, NAME, score=1.0) for t in lexicon.tables.values() if len(t.display) > 1] or columns
     return _best(tables), _best(columns)
@@ -381,8 +381,11 @@ def _arcs(
     if token.kind == "sign" and token.lower not in ("%", "<", ">", "=", "<=", ">=", "<>", "!="):
         return [(Item("op", start, start + 1, token.text, Op("sign", token.lower)), 0.0)]
     arcs: list[tuple[Item, float]] = []
+    named = links_at(lexicon, tokens, start)
     for end, op in phrases_at(tokens, start):
-        strength = _STRENGTH.get(op.kind, 0.75) * (0.6 if op.weak else 1.0)
+        if op.kind == "measure" and any(item.end >= end and item.kind == "column" and item.score >= 0.8 for item in named):
+            continue
+        strength = _STRENGTH.get(op.kind, 0.75) * (0.4 if op.weak else 1.0)
         length = (end - start) ** 1.25
         arcs.append((Item("op", start, end, " ".join(t.text for t in tokens[start:end]), op), strength * length))
     if period := period_at(tokens, start, today):
@@ -392,7 +395,7 @@ def _arcs(
                 1.1 * (period[0] - start) ** 1.2,
             )
         )
-    arcs.extend((item, _worth(item, tokens)) for item in links_at(lexicon, tokens, start))
+    arcs.extend((item, _worth(item, tokens)) for item in named)
     if token.kind == "word" and (shared := shared_head(lexicon, tokens, start)):
         arcs.append((shared, 1.5))
     arcs.extend((item, _worth(item, tokens)) for item in values_at(lexicon, tokens, start, looked))
@@ -402,7 +405,8 @@ def _arcs(
     if isinstance(number, int | float):
         arcs.append((Item("number", start, start + 1, token.text, value=number), 0.9))
     worded = any(item.end == start + 1 and item.kind == "op" and not item.is_op("ask", "unit") for item, _ in arcs)
-    if not worded and (token.lower in grammar().fill or token.lower == "'s"):
+    nouns = token.lower in _NOUNS and any(i.end == start + 1 and i.kind in ("column", "table") and i.score >= 0.6 for i, _ in arcs)
+    if not worded and not nouns and (token.lower in grammar().fill or token.lower == "'s"):
         arcs.append((Item("op", start, start + 1, token.text, Op("fill")), 0.05))
     elif token.kind == "word" and not any(item.end == start + 1 and item.kind != "unknown" for item, _ in arcs):
         arcs.append((Item("unknown", start, start + 1, token.text), -0.5))

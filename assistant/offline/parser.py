@@ -1,23 +1,24 @@
 """From a question and trained tables to readings with SQL: the composition of all stages."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from assistant.offline import rank
+from assistant.offline import followup, rank
 from assistant.offline.assemble import drafts
 from assistant.offline.build import Builder
 from assistant.offline.clauses import Clauses
 from assistant.offline.describe import Describer
 from assistant.offline.forms import Form
-from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.mentions import Cover, covers
 from assistant.offline.resolve import resolve
-from assistant.offline.tokens import Token, tokenize
+from assistant.offline.tokens import Token, plain, tokenize
 from assistant.offline.understanding import Probe, ReadingOf, Understanding
+from assistant.offline.wording import declined, labels, reasons
 from tools.connectors.base import Dialect
 from tools.errors import Invalid
 from tools.schemas.catalog import TrainedTable
@@ -25,6 +26,12 @@ from tools.schemas.catalog import TrainedTable
 MOST_PROBES = 40
 KEPT = 3
 """Readings given back."""
+DECLINE = 0.06
+"""Below this confidence the question is not about these data."""
+ASK = 0.3
+"""Below this confidence the readings are offered instead of an answer."""
+LONGEST = 2_000
+"""Characters of a question that are read."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +44,25 @@ class Candidate:
     unknown: tuple[str, ...]
 
 
-@lru_cache(maxsize=64)
-def _world(tables: "_Tables") -> tuple[Lexicon, Graph]:
-    lexicon = Lexicon(tables.tables)
-    return lexicon, Graph(lexicon)
-
-
-class _Tables:
-    """Trained tables as a cache key: the same tables, trained at the same time, are the same world."""
+class World:
+    """The tables of one question as they are read: equal when the same tables were trained at the same time."""
 
     def __init__(self, tables: Sequence[TrainedTable]) -> None:
         self.tables = tuple(tables)
-        self.mark = tuple((t.id, t.trained_at, t.notes, t.description) for t in tables)
+        self.mark = tuple((table.id, table.trained_at, table.notes, table.description) for table in tables)
 
     def __hash__(self) -> int:
         return hash(self.mark)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Tables) and self.mark == other.mark
+        return isinstance(other, World) and self.mark == other.mark
+
+
+@lru_cache(maxsize=64)
+def known(world: World) -> tuple[Lexicon, Graph]:
+    """The words and the joins of some tables, made once."""
+    lexicon = Lexicon(world.tables)
+    return lexicon, Graph(lexicon)
 
 
 def probes(question: str, tables: Sequence[TrainedTable]) -> tuple[Probe, ...]:
@@ -62,8 +70,8 @@ def probes(question: str, tables: Sequence[TrainedTable]) -> tuple[Probe, ...]:
 
     Quoted texts and names unknown so far, against text columns whose values were not all trained.
     """
-    lexicon, _ = _world(_Tables(tables))
-    tokens = tokenize(question)
+    lexicon, _ = known(World(tables))
+    tokens = tokenize(question[:LONGEST])
     texts = _unexplained(tokens, lexicon)
     if not texts:
         return ()
@@ -74,18 +82,11 @@ def probes(question: str, tables: Sequence[TrainedTable]) -> tuple[Probe, ...]:
 
 def _unexplained(tokens: Sequence[Token], lexicon: Lexicon) -> list[str]:
     best = covers(lexicon, tokens, date.today(), {})[:1]
-    texts: list[str] = [
-        str(t.value) for t in tokens if t.kind == "quoted" and not lexicon.by_value.get(" ".join(t.lower.split()))
-    ]
+    texts = [str(t.value) for t in tokens if t.kind == "quoted" and plain(str(t.value)) not in lexicon.by_value]
     run: list[Token] = []
     unknown = {item.start for cover in best for item in cover.items if item.kind == "unknown"}
     for index, token in enumerate(tokens):
-        named = (
-            token.kind == "word"
-            and index > 0
-            and token.capital
-            and (index in unknown or (token.text[:1].isupper() and run))
-        )
+        named = token.kind == "word" and index > 0 and token.capital and (index in unknown or (token.text[:1].isupper() and run))
         if named or (index in unknown and token.capital):
             run.append(token)
         elif run:
@@ -97,7 +98,9 @@ def _unexplained(tokens: Sequence[Token], lexicon: Lexicon) -> list[str]:
 
 def _names(run: Sequence[Token]) -> list[str]:
     words = [token.text for token in run]
-    return [" ".join(words), *words] if len(words) in (2, 3) else [" ".join(words)] if words else []
+    if not words:
+        return []
+    return [" ".join(words), *words] if len(words) in (2, 3) else [" ".join(words)]
 
 
 def read(
@@ -108,12 +111,52 @@ def read(
     previous: Understanding | None = None,
     found: Mapping[Probe, Sequence[str]] | None = None,
 ) -> Understanding:
-    """Read a question against trained tables; `found` is what the source holds of the probes."""
-    lexicon, graph = _world(_Tables(tables))
+    """Read a question against trained tables.
+
+    `previous` is the question before it in the conversation, which a fragment edits; `found` is what the
+    source holds of the `probes`. Never raises for a question, whatever it says.
+    """
+    question = question[:LONGEST]
+    if previous and previous.best and (show := followup.shown_as(question)):
+        return Understanding(question, previous.readings, show=show)
+    lexicon, graph = known(World(tables))
+    if previous and previous.best:
+        answer = _follow(question, previous.best, lexicon, graph, dialect, today, found or {})
+        if answer is not None:
+            return answer
     ranked = candidates(question, tables, today, found or {})
+    return _understanding(question, ranked, lexicon, graph, dialect)
+
+
+def _follow(
+    question: str,
+    previous: ReadingOf,
+    lexicon: Lexicon,
+    graph: Graph,
+    dialect: Dialect,
+    today: date,
+    found: Mapping[Probe, Sequence[str]],
+) -> Understanding | None:
+    best = covers(lexicon, tokenize(question), today, found)[:1]
+    if not best or not followup.follows(question, best[0]):
+        return None
+    builder, describer = Builder(graph, dialect), Describer(lexicon)
+    readings, unknown = [], ()
+    for form, belief, words in followup.edited(question, previous.form, lexicon, graph, today, found):
+        try:
+            sql = builder.sql(form)
+        except Invalid:
+            continue
+        sure = round(min(belief, 0.5 + 0.5 * previous.confidence), 3)
+        unknown = unknown or words
+        readings.append(ReadingOf(sql, form, describer.sentence(form), sure, ("continues the question before",)))
+    return Understanding(question, labels(readings), unknown) if readings else None
+
+
+def _understanding(question: str, ranked: Sequence[Candidate], lexicon: Lexicon, graph: Graph, dialect: Dialect) -> Understanding:
     builder, describer = Builder(graph, dialect), Describer(lexicon)
     readings: list[ReadingOf] = []
-    for candidate in ranked:
+    for candidate in ranked[:12]:
         if len(readings) == KEPT:
             break
         try:
@@ -122,22 +165,23 @@ def read(
             continue
         if any(sql == reading.sql for reading in readings):
             continue
-        sure = rank.confidence(
-            candidate.features | {"margin": ranked[0].score - ranked[1].score if len(ranked) > 1 else 3.0}
-        )
-        sentence = describer.sentence(candidate.form)
-        readings.append(ReadingOf(sql, candidate.form, sentence, round(sure, 3), label=sentence[:60]))
+        features = candidate.features | standing(ranked, candidate)
+        sure = round(rank.confidence(features), 3)
+        readings.append(ReadingOf(sql, candidate.form, describer.sentence(candidate.form), sure, reasons(features, candidate.unknown)))
     unknown = ranked[0].unknown if ranked else ()
-    if not readings:
-        return Understanding(question, unknown_words=unknown, declined=_declined(lexicon))
-    return Understanding(question, tuple(readings), unknown)
+    if not readings or readings[0].confidence < DECLINE:
+        return Understanding(question, unknown_words=unknown, declined=declined(lexicon, unknown))
+    named = labels(readings)
+    open_best = ranked[0].features.get("open best", 0.0) > 0
+    ask = tuple(reading.label for reading in named) if (named[0].confidence < ASK or open_best) and len(named) > 1 else ()
+    return Understanding(question, named, unknown, ask=ask)
 
 
 def candidates(
     question: str, tables: Sequence[TrainedTable], today: date, found: Mapping[Probe, Sequence[str]]
 ) -> list[Candidate]:
     """All forms the question may mean, best first, each once."""
-    lexicon, graph = _world(_Tables(tables))
+    lexicon, graph = known(World(tables))
     tokens = tokenize(question)
     if not tokens or not lexicon.tables:
         return []
@@ -152,28 +196,46 @@ def candidates(
 
 def _of_cover(cover: Cover, place: int, lexicon: Lexicon, graph: Graph, lemmas: frozenset[str]) -> list[Candidate]:
     sketch = Clauses(cover.items, lexicon).read()
+    understood = _understood(cover)
     result = []
     for rung, assignment in enumerate(resolve(sketch, lexicon, graph)[:4]):
         for draft in drafts(sketch, assignment, lexicon, graph, lemmas):
-            features = draft.features | {
+            features = draft.features | understood | {
                 "cover": cover.score,
                 "resolve": assignment.score,
                 "worst": assignment.worst,
                 "close": float(assignment.close),
                 "rung": float(rung),
                 "place": float(place),
-            }
+            }  # fmt: skip
             result.append(Candidate(draft.form, features, rank.score(features), tuple(sketch.unknown)))
     return result
 
 
-def _declined(lexicon: Lexicon) -> str:
-    names = [entry.trained.shape.name for entry in lexicon.tables.values() if not entry.bridge][:8]
-    return (
-        f"Your data hold nothing that answers this. I can answer about: {', '.join(names)}."
-        if names
-        else "Nothing is trained yet."
-    )
+def standing(ranked: Sequence[Candidate], candidate: Candidate) -> dict[str, float]:
+    """How far a candidate stands from its neighbours: the margin to the best other, its share of belief."""
+    near = ranked[:16]
+    others = [c.score for c in near if c is not candidate]
+    margin = candidate.score - max(others) if others else 3.0
+    total = sum(math.exp(c.score - near[0].score) for c in near)
+    return {"margin": max(-3.0, min(3.0, margin)), "sure": math.exp(candidate.score - near[0].score) / total}
 
 
-__all__ = ["Candidate", "candidates", "grammar", "probes", "read"]
+def _understood(cover: Cover) -> dict[str, float]:
+    """How much of what the question names is known: its nouns, names and values."""
+    links = [item for item in cover.items if item.kind in ("table", "column", "value")]
+    covered = sum(item.score * (item.end - item.start) for item in links)
+    unknown = [item for item in cover.items if item.kind == "unknown"]
+    exact = sum(item.score > 0.95 for item in links)
+    return {
+        "known share": covered / (covered + len(unknown) + 0.01),
+        "no table named": float(not any(item.kind == "table" and item.score > 0.85 for item in links)),
+        "exact links": min(4.0, float(exact)),
+        "inexact links": float(len(links) - exact),
+        "unknown names": float(sum(item.text[:1].isupper() for item in unknown)),
+        "no links": float(not links),
+        "length": len(cover.items) / 10,
+    }
+
+
+__all__ = ["Candidate", "World", "candidates", "known", "probes", "read"]

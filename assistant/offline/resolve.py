@@ -168,7 +168,8 @@ def _grow(
 
 def _options(var: Var, lexicon: Lexicon, state: Assignment, values: list[Link] | None) -> list[Link]:
     if var.kind == "table":
-        return var.links
+        sure = var.links[0].score >= 0.97
+        return [link for link in var.links if link.score > 0.85] if sure else var.links
     if var.links and values is not None and values is not var.links:
         held = {link.ref: link for link in values}
         both = [
@@ -209,7 +210,7 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:
         if entry.column.name in lexicon.tables[entry.table].display:
             return 0.6
         return 0.3 if entry.column.family == "text" else 0.0
-    up, down = grammar().kinds.get(hint, (frozenset(), frozenset()))
+    up, down = grammar().kinds.get(hint, ((), frozenset()))
     typed = entry.temporal or (entry.number and not entry.identifier)
     if hint in ("time", "recent"):
         if entry.column.family in ("date", "datetime") or (entry.temporal and entry.column.family == "text"):
@@ -219,8 +220,9 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:
         return 0.5 if hint == "recent" and entry.lemmas & down and typed else 0.0
     if not typed and not (entry.lemmas & {"length", "duration", "size"} and hint in ("length", "size")):
         return 0.0
-    if entry.lemmas & up:
-        return 0.8
+    ranks = [place for place, word in enumerate(up) if word in entry.lemmas]
+    if ranks:
+        return 0.8 - 0.02 * ranks[0]
     if entry.lemmas & down:
         return 0.7 if entry.lemmas & {"birth", "born"} else 0.5
     return 0.0
@@ -234,7 +236,7 @@ def turned(hint: str, entry: ColumnEntry) -> bool:
 
 
 def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph, need: str) -> float:
-    gain = 2.0 * link.score - (2.5 if var.kind == "table" else 3.0)
+    gain = 2.5 * link.score - (3.0 if var.kind == "table" else 3.5)
     owner = state.link(var.near)
     if owner is not None:
         if owner.table == link.table:

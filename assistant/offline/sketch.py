@@ -75,6 +75,8 @@ class Super:
     count: int = 1
     plural: bool = False
     frequent: bool = False
+    many: bool = False
+    """Asked in the plural (`best customers`) without a number."""
 
 
 @dataclass
