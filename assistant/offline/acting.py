@@ -156,7 +156,7 @@ class Acting:
             case "rerun":
                 return call("rerun_query", query_id=str(self.query_id))
             case "save_verified":
-                return call("save_verified", query_id=str(self.query_id))
+                return call("save_verified", query_id=str(self.query_id), question=self.answering.asked())
             case "list_verified":
                 return call("list_verified", database=database)
             case "why":

@@ -26,8 +26,10 @@ DOUBT = 0.15
 """Below this the readings are offered instead of an answer."""
 NEAR = 0.7
 """Another reading is offered when its confidence is at least this part of the best one's."""
-IN_HAND = 0.1
+IN_HAND = 0.3
 """How much surer another database must be read than the one in hand."""
+CONTINUES = "continues the question before"
+"""The reason that the parser gives for a reading that edits the one before it."""
 KEPT = "offline"
 """The key of the desk's memory."""
 
@@ -152,10 +154,11 @@ class Answering:
 
     async def _read(self, source: Source, question: str) -> Understanding:
         tables = source.tables
-        if len(tables) > self.desk.box.settings.whole_catalogue_tables and self.desk.found:
-            near = tuple(table for table in tables if table.shape.qualified_name in self.desk.found)
-            tables = near or tables
         previous = self.previous() if self.kept.get("database") == source.name else None
+        if len(tables) > self.desk.box.settings.whole_catalogue_tables and self.desk.found:
+            # What the question before was about stays in sight: a follow-up does not name it again.
+            near = set(self.desk.found) | memory.tables_in(previous)
+            tables = tuple(table for table in tables if table.shape.qualified_name in near) or tables
         found = await look_up(self.desk, source, probes(question, tables))
         return read(question, tables, source.dialect, self.desk.today, previous, found)
 
@@ -231,7 +234,9 @@ class Answering:
     def _keep_reading(self, plan: Plan) -> None:
         """Keep what a follow-up builds on; of a verified query nobody knows the form."""
         self.kept.pop("reading", None)
-        self.kept.update(database=plan.source.name, question=plan.question)
+        follows = CONTINUES in plan.reading.reasons or plan.understanding.show
+        chain = [*self.kept.get("chain", ()), plan.question] if follows else [plan.question]
+        self.kept.update(database=plan.source.name, question=plan.question, chain=chain)
         if plan.reading.form.select or plan.reading.form.star:
             self.kept["reading"] = memory.to_json(plan.reading)
 
@@ -262,7 +267,7 @@ class Answering:
         source = self.source(self.kept.get("database"))
         if last is None or source is None or last.best is None:
             return say(before)
-        understood = await self._read_anew(source, last)
+        understood = await self._read_anew(source)
         best = understood.best
         if best is None or best.sql == last.best.sql:
             return say(
@@ -271,9 +276,18 @@ class Answering:
             )
         return self._query(Plan(last.question, source, understood, before=f"{before} New answer:"))
 
-    async def _read_anew(self, source: Source, last: Understanding) -> Understanding:
-        found = await look_up(self.desk, source, probes(last.question, source.tables))
-        return read(last.question, source.tables, source.dialect, self.desk.today, None, found)
+    async def _read_anew(self, source: Source) -> Understanding:
+        """Read the last question again, and the questions before that it goes on from."""
+        understood: Understanding | None = None
+        for question in self.kept.get("chain", ()):
+            found = await look_up(self.desk, source, probes(question, source.tables))
+            understood = read(question, source.tables, source.dialect, self.desk.today, understood, found)
+        return understood or Understanding("")
+
+    def asked(self) -> str | None:
+        """The last question with those it goes on from, as one text; None where it stands by itself."""
+        chain = self.kept.get("chain", ())
+        return " ".join(chain) if len(chain) > 1 else None
 
     async def why(self, query_id: Any = None) -> str:
         """How the last answer came about."""

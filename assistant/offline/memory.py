@@ -41,3 +41,18 @@ def from_json(value: Anything) -> Anything:
         return KINDS[str(kind)](**{name: from_json(part) for name, part in value.items() if name != "_"})
     except (KeyError, TypeError) as error:
         raise ValueError(f"A remembered {kind!r} is of another version: {error}.") from error
+
+
+def tables_in(value: Anything) -> set[str]:
+    """Qualified names of all tables that a form or a reading uses anywhere in it."""
+    if isinstance(value, list | tuple):
+        return {name for each in value for name in tables_in(each)}
+    if not is_dataclass(value) or isinstance(value, type):
+        return set()
+    found = {name for field in fields(value) for name in tables_in(getattr(value, field.name))}
+    match value:
+        case Form():
+            found |= {*value.tables, value.star}
+        case Expr() | Ref():
+            found.add(value.table)
+    return found - {""}

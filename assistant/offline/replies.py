@@ -89,8 +89,8 @@ def sentence(asked: Asked) -> str:
 def _nothing(asked: Asked) -> str:
     if YES_NO.match(asked.question.strip()):
         return "No: nothing matches."
-    noun = _noun(asked)
-    return f"No {noun} match." if noun != "rows" else "Nothing matches."
+    tables = tables_of(asked.form) if asked.form is not None else ()
+    return f"No {_table_words(tables[0])} match." if tables else "Nothing matches."
 
 
 def _single(asked: Asked) -> str:

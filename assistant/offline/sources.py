@@ -20,9 +20,10 @@ class Source:
 
 
 async def look(desk: Desk) -> tuple[Source, ...]:
-    """Give every database of the workspace; of the one in hand only the schemas the conversation is about."""
+    """Give every database of the workspace, the one in hand first: of it only the schemas in question."""
     found = []
-    for database in await databases.list_databases(desk.box, desk.actor):
+    registered = await databases.list_databases(desk.box, desk.actor)
+    for database in sorted(registered, key=lambda one: one.name != desk.database):
         tables = await schemas.catalog(desk.box, desk.actor, database.name)
         inside = desk.schemas if database.name == desk.database else ()
         if inside:

@@ -48,7 +48,7 @@ class Turn:
         if last.tool == "find_tables":
             return await self._answering.decide(prompt)
         if last.tool == "ask_back":
-            return say("Please choose one, or say it in other words.")
+            return say("Choose one, or say it in your own words.")
         if last.tool == "add_note" and last.ok and self._acting is not None and self._acting.correcting:
             return await self._answering.again(f"Noted for {last.args.get('database')}: “{last.args.get('text')}”.")
         return say("\n\n".join(tell(each) for each in returned))

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from assistant.offline.forms import All, Any, Compare, Expr, Form, Member, Not, Ref, Sort
-from assistant.offline.memory import from_json, to_json
+from assistant.offline.memory import from_json, tables_in, to_json
 from assistant.offline.understanding import ReadingOf
 
 
@@ -24,6 +24,7 @@ def test_a_reading_comes_back_as_it_was() -> None:
     )
     reading = ReadingOf("SELECT 1", form, "orders", 0.9, ("a reason",), "orders")
     assert from_json(json.loads(json.dumps(to_json(reading)))) == reading
+    assert tables_in(reading) == {"public.orders", "x"}
 
 
 @pytest.mark.parametrize("old", [{"_": "Form", "gone": 1}, {"_": "Nobody"}, {"select": []}])

@@ -55,6 +55,9 @@ async def test_a_follow_up_keeps_its_context_after_a_restart(talk: Talk, sales: 
         talk.box = restarted
         said = await talk.say("and by country?")
     assert "France (2)" in said
+    await talk.say("save this as verified")
+    saved = await queries.list_examples(toolbox, talk.actor)
+    assert [example.question for example in saved] == ["How many customers are there? and by country?"]
 
 
 async def test_why_shows_the_reading_and_the_query(talk: Talk, sales: str) -> None:
