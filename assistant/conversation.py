@@ -174,6 +174,7 @@ class _Turn:
             output_tokens=usage.output_tokens,
             cost=_cost(responses),
             milliseconds=(time.perf_counter() - self.started) * 1000,
+            suggestions=self.desk.suggestions,
         )
         state = {"database": self.desk.database, "memory": self.desk.memory, "pending": self.pending}
         async with self.box.store.begin() as session:

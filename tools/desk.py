@@ -39,6 +39,8 @@ class Desk:
     """JSON kept with the conversation from turn to turn: what a follow-up needs."""
     reading: Reading | None = None
     """Set by the offline model just before it calls run_query."""
+    suggestions: tuple[str, ...] = ()
+    """What one may want to ask next; doors show them as buttons under the answer."""
 
     @property
     def schemas(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from assistant.offline.replies import Asked, sentence
 from assistant.offline.scope import in_scope
 from assistant.offline.sources import Source, named_in
 from assistant.offline.step import Call, Returned, Step, call, choices, say
-from assistant.offline.suggesting import subjects, suggestions
+from assistant.offline.suggesting import follow_ups, subjects, suggestions
 from assistant.offline.telling import reason
 from assistant.offline.understanding import ReadingOf, Understanding
 from tools import queries
@@ -228,6 +228,10 @@ class Answering:
             count = 0 if rows is None else len(rows.rows)
             return say(f"{count:,} {'row' if count == 1 else 'rows'}.")
         self._keep_reading(plan)
+        if self.desk.actor.door == "chat" and plan.reading.form.select:
+            self.desk.suggestions = follow_ups(
+                plan.source, Understanding(plan.question, (plan.reading,)), self.desk.today
+            )
         asked = Asked(plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today)
         return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked)) if part))
 

@@ -1,11 +1,13 @@
-"""Questions that a person could ask of a database: made from its schema, kept when the parser reads them surely."""
+"""Questions that a person could ask, first or next: made from the schema, kept when the parser reads them surely."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
 
+from assistant.offline.forms import Form, refs_of, tables_of
 from assistant.offline.parser import read
 from assistant.offline.plurals import plural
 from assistant.offline.sources import Source
+from assistant.offline.understanding import Understanding
 from tools.connectors.base import Column
 from tools.schemas.catalog import TrainedTable
 from tools.vocabulary import split_name
@@ -25,6 +27,40 @@ def suggestions(source: Source, today: date, count: int = 5) -> list[str]:
         if len(found) == count:
             break
     return found
+
+
+def follow_ups(source: Source, understood: Understanding, today: date, count: int = 3) -> tuple[str, ...]:
+    """What one may ask next of an answer: a split, a course over time, its head; each read surely before it is told."""
+    best = understood.best
+    if best is None:
+        return ()
+    found: list[str] = []
+    for question in _next_questions(best.form, source):
+        after = read(question, source.tables, source.dialect, today, understood).best
+        if after is not None and after.confidence >= SURE and after.sql != best.sql:
+            found.append(question)
+        if len(found) == count:
+            break
+    return tuple(found)
+
+
+def _next_questions(form: Form, source: Source) -> Iterator[str]:
+    main = next((t for t in source.tables if t.shape.qualified_name == next(iter(tables_of(form)), "")), None)
+    if main is None:
+        return
+    if form.group:
+        if form.limit is None:
+            yield "the top 5 of those"
+        return
+    if not any(expr.agg for expr in form.select):
+        yield "how many are there?"
+        return
+    parents = [t for key in main.shape.foreign_keys for t in source.tables if t.shape.name == key.target_table]
+    named = {ref.column for ref in refs_of(form)}
+    kinds = [c.name for table in (main, *parents) for c in table.shape.columns if _is_category(c, table)]
+    yield from (f"and by {_words(name)}?" for name in dict.fromkeys(kinds) if name not in named)
+    if any(column.family in {"date", "datetime"} for column in main.shape.columns):
+        yield "per month"
 
 
 def subjects(source: Source, count: int = 8) -> list[str]:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from assistant import conversation
 from assistant.events import Event, TextDelta
-from tools import databases, schemas
+from tools import databases, jobs, schemas
 from tools.toolbox import Actor, Toolbox
 
 SEED = """
@@ -38,6 +38,8 @@ async def sales(toolbox: Toolbox, actor: Actor) -> AsyncIterator[str]:
     address = databases.address_from_url(url).model_copy(update={"database": name, "password": SecretStr("secret")})
     await databases.register(toolbox, actor, "sales", address)
     await schemas.refresh(toolbox, actor, "sales")
+    job = await schemas.start_training(toolbox, actor, "sales")
+    await jobs.attempt(toolbox, job.id, lambda _: schemas.run_training)
     yield "sales"
     await toolbox.connectors.close()
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

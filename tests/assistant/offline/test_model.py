@@ -32,6 +32,14 @@ async def test_a_question_is_answered_with_its_number_first(talk: Talk, sales: s
     assert sum(isinstance(event, TextDelta) for event in talk.events) > 1
 
 
+async def test_what_it_suggests_next_can_be_asked(talk: Talk, sales: str) -> None:
+    await talk.say("How many customers are there?")
+    done = talk.events[-1]
+    assert isinstance(done, Done) and "and by country?" in done.suggestions
+    await talk.say("and by country?")
+    assert cards(talk) == ["result"]
+
+
 async def test_the_answer_carries_its_reading(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
     await talk.say("How many customers are there per country?")
     entry = (await queries.list_queries(toolbox, actor))[0]
