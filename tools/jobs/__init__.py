@@ -10,7 +10,7 @@ from tools.jobs.claim import Claim
 from tools.jobs.follow import JobStats, follow, queue_stats
 from tools.jobs.job import ClaimLost, Job, JobCancelled, JobEvent, Outcome, State
 from tools.jobs.records import cancel, events, get, job_channel, list_jobs, retry, start, workspace_channel
-from tools.jobs.sweep import Swept, sweep
+from tools.jobs.sweep import Swept, silence, sweep
 
 __all__ = [
     "Claim",
@@ -32,6 +32,7 @@ __all__ = [
     "list_jobs",
     "queue_stats",
     "retry",
+    "silence",
     "start",
     "sweep",
     "workspace_channel",

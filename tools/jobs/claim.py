@@ -47,7 +47,6 @@ class Claim:
         """Another worker has taken over."""
         self._box = box
         self._token = token
-        self._patience = 4 * box.settings.heartbeat_seconds
         self._pending: dict[str, Any] = {}
         self._percent = 0.0
         self._event_percent = 0.0
@@ -146,7 +145,7 @@ class Claim:
                     self.lost = True
 
         async with self._writing:
-            await patiently(write, self._patience)
+            await patiently(write)
         if self.lost:
             log.warning("not reported: the job was taken over", job_id=self.job.id, state=state)
         else:
@@ -174,7 +173,7 @@ class Claim:
             pending, self._pending = self._pending, {}
             self._written = asyncio.get_running_loop().time()
             try:
-                state = await patiently(lambda: self._write_progress(pending), self._patience)
+                state = await patiently(lambda: self._write_progress(pending))
             except BaseException:
                 self._pending = {**pending, **self._pending}
                 raise
@@ -226,12 +225,11 @@ class Claim:
 async def take(box: Toolbox, job_id: int) -> Claim | None:
     """Claim a queued job; None when it is not there to be claimed (cancelled, taken, not due yet)."""
     token = uuid4()
-    patience = 4 * box.settings.heartbeat_seconds
-    job = await patiently(lambda: _take(box, job_id, token), patience)
+    job = await patiently(lambda: _take(box, job_id, token))
     if job is None:
         return None
     await announce(box, job.id, job.workspace_id, job.state)
-    return Claim(box, job, await patiently(lambda: _person(box, job), patience), token)
+    return Claim(box, job, await patiently(lambda: _person(box, job)), token)
 
 
 async def _take(box: Toolbox, job_id: int, token: UUID) -> Job | None:

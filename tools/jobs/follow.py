@@ -54,12 +54,11 @@ async def follow(box: Toolbox, actor: Actor, job_id: int) -> AsyncGenerator[Job,
     """
     news = asyncio.Event()
     listening = asyncio.create_task(_listen(box, job_id, news))
-    patience = 4 * box.settings.heartbeat_seconds
     shown: Job | None = None
     try:
         while shown is None or shown.live:
             news.clear()
-            job = await patiently(lambda: get(box, actor, job_id), patience)
+            job = await patiently(lambda: get(box, actor, job_id))
             if shown is None or _face(job) != _face(shown):
                 shown = job
                 yield job

@@ -13,11 +13,13 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 60
+"""A store that takes longer to come back is a fault; one after a crash replays its log first."""
 RESTARTING = ("57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006")
 """SQLSTATEs of a PostgreSQL that is going down, coming up, or lost the line."""
 
 
-async def patiently(operation: Callable[[], Awaitable[T]], seconds: float) -> T:
+async def patiently(operation: Callable[[], Awaitable[T]], seconds: float = PATIENCE_SECONDS) -> T:
     """Run `operation`, again and again for `seconds` while the store is away.
 
     It may have been committed although the line broke before the answer came: it must bear being repeated.

@@ -8,6 +8,7 @@ from sqlalchemy import case, func, select, update
 
 from tools.connectors.base import Frozen
 from tools.jobs.records import announce, hand_over, record_event
+from tools.settings import Settings
 from tools.store.models import JobRow
 from tools.toolbox import Toolbox
 
@@ -27,13 +28,19 @@ class Swept(Frozen):
     queued_again: tuple[int, ...] = ()
 
 
-async def sweep(box: Toolbox) -> Swept:
+def silence(settings: Settings) -> timedelta:
+    """How long a worker may be silent before its job is taken over."""
+    return timedelta(seconds=SILENT_HEARTBEATS * settings.heartbeat_seconds)
+
+
+async def sweep(box: Toolbox, *, take_over: bool = True) -> Swept:
     """Set right what a dead worker or a lost message left behind, in all workspaces.
 
     Any number of workers may sweep at the same time. StoreUnavailable when store or queue is down: nothing is lost,
-    the next sweep does it.
+    the next sweep does it. After such a failure give workers the time to report before you let it take over again:
+    they could not either.
     """
-    taken_over, given_up = await _take_over(box)
+    taken_over, given_up = await _take_over(box) if take_over else ([], [])
     queued = await _queue_again(box)
     if taken_over or given_up or queued:
         log.info("swept", taken_over=taken_over, given_up=given_up, queued_again=queued)
@@ -42,7 +49,7 @@ async def sweep(box: Toolbox) -> Swept:
 
 async def _take_over(box: Toolbox) -> tuple[list[int], list[int]]:
     """Fence every running job whose worker is silent; queue it anew, or fail it when its attempts are used up."""
-    silence = timedelta(seconds=SILENT_HEARTBEATS * box.settings.heartbeat_seconds)
+    long_ago = func.now() - silence(box.settings)
     cancelling = JobRow.state == "cancelling"
     left = JobRow.attempts < JobRow.max_attempts
     reason = func.format(
@@ -53,7 +60,9 @@ async def _take_over(box: Toolbox) -> tuple[list[int], list[int]]:
     )
     silent = (
         select(JobRow.id)
-        .where(JobRow.state.in_(("running", "cancelling")), JobRow.heartbeat_at < func.now() - silence)
+        .where(JobRow.state.in_(("running", "cancelling")), JobRow.heartbeat_at < long_ago)
+        # Nobody could report while the store was down: after its start each worker gets the time to.
+        .where(func.pg_postmaster_start_time() < long_ago)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )

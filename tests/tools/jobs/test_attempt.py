@@ -18,9 +18,12 @@ Work = Callable[[Toolbox, Claim], Awaitable[Outcome]]
 
 
 @pytest.fixture
-def box(toolbox: Toolbox) -> Toolbox:
-    """A toolbox whose clocks run fast."""
+async def box(toolbox: Toolbox) -> Toolbox:
+    """A toolbox whose clocks run fast, over a store that has been up for four heartbeats."""
     quick = {"heartbeat_seconds": 0.5, "retry_seconds": 0.05}
+    up = text("SELECT pg_sleep_until(pg_postmaster_start_time() + interval '2.1 seconds')")
+    async with toolbox.store.begin() as session:
+        await session.execute(up)
     return replace(toolbox, settings=toolbox.settings.model_copy(update=quick))
 
 
