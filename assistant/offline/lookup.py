@@ -9,6 +9,7 @@ from sqlglot import exp
 from assistant.offline.sources import Source
 from assistant.offline.understanding import Probe
 from tools import queries
+from tools.connectors.base import Dialect
 from tools.desk import Desk
 from tools.errors import AssistantError
 
@@ -24,7 +25,7 @@ async def look_up(desk: Desk, source: Source, probes: Sequence[Probe]) -> dict[P
         return {}
     hasty = replace(desk.box, settings=desk.box.settings.model_copy(update={"query_seconds": SECONDS}))
     try:
-        result = await queries.run(hasty, desk.actor, source.name, _sql(source, probes), kept=False)
+        result = await queries.run(hasty, desk.actor, source.name, statement(probes, source.dialect), kept=False)
     except AssistantError:
         # A name that cannot be looked up is an unknown word, which the answer says.
         return {}
@@ -34,12 +35,13 @@ async def look_up(desk: Desk, source: Source, probes: Sequence[Probe]) -> dict[P
     return {probe: tuple(values) for probe, values in found.items()}
 
 
-def _sql(source: Source, probes: Sequence[Probe]) -> str:
+def statement(probes: Sequence[Probe], dialect: Dialect) -> str:
+    """One query that looks up every probe: its place among them, and what is found."""
     selects = [_one(place, probe) for place, probe in enumerate(probes)]
     query: exp.Query = selects[0]
     for other in selects[1:]:
         query = exp.union(query, other, distinct=False)
-    return query.sql(dialect=source.dialect)
+    return query.sql(dialect=dialect)
 
 
 def _one(place: int, probe: Probe) -> exp.Select:
