@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Self
 
@@ -14,7 +15,7 @@ from tools.connectors.base import Dialect, Frozen, TableSchema
 from tools.errors import QueryRejected
 from tools.queries import allowed, bounds
 from tools.queries.names import Names
-from tools.queries.nodes import NodeJudge, unknown_function
+from tools.queries.nodes import NodeJudge, check_types, unknown_function
 from tools.queries.recursion import check_recursion
 from tools.queries.syntax import CALL_MARK, generate, parse, tokenize
 
@@ -23,6 +24,7 @@ _LURES = ("/*!", "/*M!", "/*m!", "{#", "{%", "{{")
 _UNUSUAL = re.compile(r"[^ -~\t\n\r]")
 _UNICODE_ESCAPE = re.compile(r"(?<![\w$])[uU]&[\"']")
 _BRACKETS = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1, TokenType.CASE: 1, TokenType.END: -1}
+_SUBSCRIPTS = {TokenType.L_BRACKET: 1, TokenType.R_BRACKET: -1}
 _PREFIXES = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.RLIKE, TokenType.CASE}
 _MOST_SUBSCRIPTS_NESTED = 6
 _MOST_PREFIXES = 20
@@ -45,12 +47,22 @@ class CheckedSQL(str):  # noqa: SLOT000 - a str subclass with state
     columns: tuple[tuple[str, str], ...]
     """(table, column) of each column of a real table."""
 
-    def __new__(cls, sql: str, tables: tuple[tuple[str, str], ...], columns: tuple[tuple[str, str], ...]) -> Self:
+    bounded: bool
+    """Whether it ends in a LIMIT or FETCH of its own."""
+
+    def __new__(
+        cls, sql: str, tables: tuple[tuple[str, str], ...], columns: tuple[tuple[str, str], ...], *, bounded: bool
+    ) -> Self:
         """Bind the names to the text."""
         self = super().__new__(cls, sql)
         self.tables = tables
         self.columns = columns
+        self.bounded = bounded
         return self
+
+    def limited(self, most: int) -> str:
+        """The text to send, with a LIMIT behind it when it has none: the planner then sorts and reads less."""
+        return str(self) if self.bounded else f"{self} LIMIT {most}"
 
 
 def check(
@@ -75,32 +87,50 @@ def check(
 def _check(sql: str, dialect: Dialect, catalog: Sequence[TableSchema] | None, limits: Limits) -> CheckedSQL:
     if dialect not in allowed.FUNCTIONS:
         raise QueryRejected(f"Queries of dialect {dialect!r} cannot be checked; known are postgres and mysql.")
-    text, judge = str(sql), NodeJudge(dialect, catalog or ())
-    # What runs is a text that its own tree, judged and resolved, writes again letter for letter.
-    for turn in range(_MOST_ROUNDS):
-        tree = _judge(text, dialect, limits, judge, asked=turn == 0)
-        names = Names(dialect, catalog)
-        names.resolve(tree)
+    text, tree, foreign = _regenerated(str(sql), dialect, limits)
+    if foreign:
+        check_types(foreign, catalog or ())
+    names = Names(dialect, catalog)
+    names.resolve(tree)
+    bounded = bool(tree.args.get("limit") or tree.args.get("fetch"))
+    return CheckedSQL(text, tuple(names.tables), tuple(names.columns), bounded=bounded)
+
+
+@lru_cache(maxsize=128)
+def _regenerated(text: str, dialect: Dialect, limits: Limits) -> tuple[str, exp.Expr, frozenset[str]]:
+    """The text to run, its judged tree, and the types it casts to that only a catalogue may allow.
+
+    What runs is a text that its own judged tree writes again letter for letter. Nothing here depends on a catalogue,
+    so the same question asked again need not be judged again; nobody changes the tree.
+    """
+    judge = NodeJudge(dialect)
+    text = generate(_judge(text, dialect, limits, judge, limits.bytes), dialect, keep=False)
+    for _ in range(_MOST_ROUNDS):
+        # A regenerated text may be longer than what was asked: casts and aliases are spelled out.
+        tree = _judge(text, dialect, limits, judge, limits.bytes * 2)
         written = generate(tree, dialect)
         if written == text:
-            return CheckedSQL(text, tuple(names.tables), tuple(names.columns))
+            _check_bounds(tree, dialect, limits)
+            return text, tree, frozenset(judge.foreign)
         text = written
     raise QueryRejected("The query reads differently each time it is written out; write it more plainly.")
 
 
-def _judge(text: str, dialect: Dialect, limits: Limits, judge: NodeJudge, *, asked: bool) -> exp.Expr:
-    # A regenerated text may be longer than what was asked: casts and aliases are spelled out.
-    _check_text(text, limits.bytes if asked else limits.bytes * 2)
+def _judge(text: str, dialect: Dialect, limits: Limits, judge: NodeJudge, most: int) -> exp.Expr:
+    _check_text(text, most)
     tokens = tokenize(text, dialect)
     _check_tokens(tokens, limits)
     tree = parse(text, tokens, dialect)
     judge.check(tree)
     _check_words_before_parentheses(tree, tokens, dialect)
+    return tree
+
+
+def _check_bounds(tree: exp.Expr, dialect: Dialect, limits: Limits) -> None:
     bounds.check_size(tree, limits.depth, limits.joins)
     bounds.check_calls(tree, dialect)
     bounds.check_joins(tree, dialect)
     check_recursion(tree, dialect)
-    return tree
 
 
 def _check_text(text: str, most: int) -> None:
@@ -115,25 +145,24 @@ def _check_text(text: str, most: int) -> None:
     for lure in _LURES:
         if lure in text:
             raise QueryRejected(f"The SQL holds {lure!r}, which hides code from the check; remove it.")
-    if _UNICODE_ESCAPE.search(text):
+    if CALL_MARK in text.lower():
+        raise QueryRejected(f"The text {CALL_MARK!r} is reserved for the check; name it otherwise.")
+    if "&" in text and _UNICODE_ESCAPE.search(text):
         raise QueryRejected("The SQL holds a U&'' escape; write the letters themselves.")
 
 
 def _check_tokens(tokens: list[Token], limits: Limits) -> None:
     depth = subscripts = prefixes = 0
     for token in tokens:
-        depth += _BRACKETS.get(token.token_type, 0)
-        subscripts += (token.token_type == TokenType.L_BRACKET) - (token.token_type == TokenType.R_BRACKET)
-        prefixes = prefixes + 1 if token.token_type in _PREFIXES else 0
+        kind = token.token_type
+        depth += _BRACKETS.get(kind, 0)
+        subscripts += _SUBSCRIPTS.get(kind, 0)
+        prefixes = prefixes + 1 if kind in _PREFIXES else 0
         if depth > limits.depth or subscripts > _MOST_SUBSCRIPTS_NESTED or prefixes > _MOST_PREFIXES:
             raise QueryRejected(f"The query is nested deeper than {limits.depth} levels; write it flatter, with WITH.")
-        if (
-            any(comment.lstrip("*").lstrip().startswith("+") for comment in token.comments)
-            or token.token_type == TokenType.HINT
-        ):
+        hinted = token.comments and any(note.lstrip("*").lstrip().startswith("+") for note in token.comments)
+        if hinted or kind == TokenType.HINT:
             raise QueryRejected("Hints to the planner are not allowed; remove the /*+ ... */ comment.")
-        if token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER) and CALL_MARK in token.text.lower():
-            raise QueryRejected(f"Names with {CALL_MARK!r} are reserved; rename it.")
 
 
 def _check_words_before_parentheses(tree: exp.Expr, tokens: list[Token], dialect: Dialect) -> None:

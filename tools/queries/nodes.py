@@ -15,12 +15,12 @@ _PLAIN_NAME = re.compile(r"[^\W\d][\w$]*|\d+[A-Za-z_$][\w$]*")
 
 
 class NodeJudge:
-    """Judges the nodes of a tree; one may also cast to the enumerated types of the catalogue's columns."""
+    """Judges the nodes of trees; `foreign` gathers the types they cast to that only a catalogue can allow."""
 
-    def __init__(self, dialect: Dialect, catalog: Sequence[TableSchema]) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         """Choose the lists of a dialect."""
         self.dialect = dialect
-        self.catalog = catalog
+        self.foreign: set[str] = set()
         self._judges: dict[str, Callable[[exp.Expr], None]] = {
             "Select": self._judge_select,
             "Anonymous": self._judge_call,
@@ -51,9 +51,9 @@ class NodeJudge:
                 raise QueryRejected(_unknown_node(node, self.dialect))
             parts = allowed.PARTS.get(kind)
             if parts is not None:
-                extra = {key for key, value in node.args.items() if value not in (None, False) and value != []} - parts
+                extra = [key for key, value in node.args.items() if key not in parts and value]
                 if extra:
-                    part = min(extra).rstrip("_").upper()
+                    part = extra[0].rstrip("_").upper()
                     raise QueryRejected(
                         f"{part} is not allowed in a {kind.upper()}; only plain reading is. Leave it out."
                     )
@@ -110,11 +110,10 @@ class NodeJudge:
             return
         inner = node.args.get("kind")
         named = inner.name if isinstance(inner, exp.Identifier) else str(inner or "")
-        if label == "USERDEFINED" and named.lower() in allowed.NAMED_TYPES[self.dialect] | _enums(self.catalog):
-            return
-        raise QueryRejected(
-            f"A cast to {named or label!r} is not allowed; cast to a built-in type such as text or numeric."
-        )
+        if label != "USERDEFINED" or not isinstance(inner, (exp.Identifier, str)):
+            raise _wrong_type(named or label)
+        if named.lower() not in allowed.NAMED_TYPES[self.dialect]:
+            self.foreign.add(named.lower())
 
     def _judge_identifier(self, node: exp.Expr) -> None:
         if not node.args.get("quoted") and not _PLAIN_NAME.fullmatch(node.name):
@@ -210,7 +209,17 @@ def _unknown_node(node: exp.Expr, dialect: Dialect) -> str:
     return f"{node.key.upper()} is not among what a reading query may hold; write it another way."
 
 
-def _enums(catalog: Sequence[TableSchema]) -> frozenset[str]:
-    """Names of enumerated types that columns of the catalogue have: harmless to cast to."""
-    found = (column.type for table in catalog for column in table.columns if column.enum_values)
-    return frozenset(name.rsplit(".", 1)[-1].strip('"').lower() for name in found)
+def check_types(foreign: frozenset[str], catalog: Sequence[TableSchema]) -> None:
+    """Allow casts to the enumerated types that columns of the catalogue have: they call no code of anybody's."""
+    enums = {
+        column.type.rsplit(".", 1)[-1].strip('"').lower()
+        for table in catalog
+        for column in table.columns
+        if column.enum_values
+    }
+    for name in sorted(foreign - enums):
+        raise _wrong_type(name)
+
+
+def _wrong_type(name: str) -> QueryRejected:
+    return QueryRejected(f"A cast to {name!r} is not allowed; cast to a built-in type such as text or numeric.")

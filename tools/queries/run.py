@@ -4,16 +4,14 @@ import asyncio
 from uuid import UUID
 
 import structlog
-from sqlglot import exp
 
 from tools import databases
 from tools.connectors.base import Connector, Dialect, Frozen, ReadLimits, ResultColumn, Rows
 from tools.databases import Database
 from tools.errors import AssistantError, QueryRejected, Upstream
 from tools.queries import history
-from tools.queries.guard import CheckedSQL, Limits, check
+from tools.queries.guard import Limits, check
 from tools.queries.shapes import shapes
-from tools.queries.syntax import generate, parse, tokenize
 from tools.settings import Settings
 from tools.toolbox import Actor, Toolbox
 
@@ -66,7 +64,7 @@ async def run(
         checked = check(sql, target.dialect, await shapes(box, target.id) or None, _limits(box.settings))
         entry.verdict = "allowed"
         entry.tables = [_qualified(*table) for table in checked.tables]
-        entry.sql_executed = _limited(checked, target.dialect, box.settings.query_rows + 1)
+        entry.sql_executed = checked.limited(box.settings.query_rows + 1)
         rows, estimate = await _read(box, connector, entry.sql_executed, estimated)
         entry.rows, entry.truncated, entry.milliseconds = len(rows.rows), rows.truncated, rows.milliseconds
         entry.result = rows.model_dump(mode="json")
@@ -122,14 +120,6 @@ def read_limits(settings: Settings) -> ReadLimits:
         cell_bytes=settings.cell_bytes,
         total_bytes=settings.result_bytes,
     )
-
-
-def _limited(checked: CheckedSQL, dialect: Dialect, most: int) -> str:
-    """Put a LIMIT behind a query that has none: the planner then sorts and reads less."""
-    tree = parse(checked, tokenize(checked, dialect), dialect)
-    if not isinstance(tree, exp.Query) or tree.args.get("limit") or tree.args.get("fetch"):
-        return str(checked)
-    return generate(tree.limit(most, copy=False), dialect)
 
 
 async def _read(box: Toolbox, connector: Connector, sql: str, estimated: bool) -> tuple[Rows, int | None]:

@@ -84,15 +84,18 @@ def parse(sql: str, tokens: list[Token], dialect: Dialect) -> exp.Expr:
     return tree
 
 
-def generate(tree: exp.Expr, dialect: Dialect) -> str:
-    """Write the tree as SQL without comments, using it up; QueryRejected for what the dialect has no words for."""
+def generate(tree: exp.Expr, dialect: Dialect, *, keep: bool = True) -> str:
+    """Write the tree as SQL without comments; QueryRejected for what the dialect has no words for.
+
+    Without `keep` the tree is used up.
+    """
     generator: Any = _DIALECTS[dialect]().generator(
         comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE
     )
     # The compiled generator cannot be subclassed; its table of writers is an attribute of each instance.
     generator._dispatch = {**generator._dispatch, **_OVERRIDES[dialect]}  # noqa: SLF001
     try:
-        return str(generator.generate(tree, copy=False))
+        return str(generator.generate(tree, copy=keep))
     except SqlglotError as error:
         raise QueryRejected(f"The SQL uses what this database does not have: {_first_line(error)}") from None
 

@@ -1,0 +1,184 @@
+"""A query from asking to its entry in the history, on real databases of both dialects."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.tools.queries.conftest import Shop
+from tools import databases, queries, schemas
+from tools.errors import AssistantError, NotFound, QueryFailed, QueryRejected, QueryTimedOut
+from tools.queries import Answer, history
+from tools.toolbox import Actor, Toolbox
+
+
+@dataclass
+class Desk:
+    box: Toolbox
+    actor: Actor
+
+
+@pytest.fixture
+async def desk(toolbox: Toolbox, actor: Actor, shop: Shop) -> AsyncIterator[Desk]:
+    await databases.register(toolbox, actor, "shop", shop.address)
+    await schemas.refresh(toolbox, actor, "shop")
+    yield Desk(toolbox, actor)
+    await toolbox.connectors.close()
+
+
+async def test_rows_come_back_and_are_kept(desk: Desk) -> None:
+    sql = "select status, count(*) as n from orders group by status order by status;"
+    result = await queries.run(desk.box, desk.actor, "shop", sql, question="orders by status", estimated=True)
+    assert [column.name for column in result.columns] == ["status", "n"]
+    assert len(result.rows) == 4 and not result.truncated and result.warnings == ()
+    assert result.sql.endswith("LIMIT 1001") and result.sql_asked == sql
+    assert [table.rsplit(".", 1)[-1] for table in result.tables] == ["orders"]
+    entry = await queries.get_query(desk.box, desk.actor, result.id)
+    assert (entry.verdict, entry.rows, entry.error, entry.question) == ("allowed", 4, None, "orders by status")
+    assert entry.result is not None and [list(row) for row in entry.result.rows] == [list(row) for row in result.rows]
+
+
+async def test_a_limit_of_ones_own_stays(desk: Desk) -> None:
+    result = await queries.run(desk.box, desk.actor, "shop", "SELECT id FROM orders ORDER BY id LIMIT 3")
+    assert result.sql == "SELECT id FROM orders ORDER BY id LIMIT 3" and len(result.rows) == 3
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM orders UNION ALL SELECT id FROM customers",
+        "(SELECT id FROM orders LIMIT 2) UNION ALL (SELECT id FROM customers LIMIT 2)",
+        "WITH t AS (SELECT id FROM orders LIMIT 5) SELECT * FROM t",
+        "(SELECT id FROM orders)",
+        "SELECT name FROM employees ORDER BY id",
+    ],
+)
+async def test_the_row_limit_fits_every_form(desk: Desk, sql: str) -> None:
+    bare = await queries.run(desk.box, desk.actor, "shop", sql)
+    assert bare.sql.endswith("LIMIT 1001") and bare.rows
+
+
+async def test_a_cut_is_said(desk: Desk) -> None:
+    small = desk.box.settings.model_copy(update={"query_rows": 5})
+    box = Toolbox(
+        small, desk.box.store, desk.box.queue, desk.box.connectors, desk.box.embedder, desk.box.secrets, desk.box.memo
+    )
+    result = await queries.run(box, desk.actor, "shop", "SELECT id FROM orders ORDER BY id")
+    assert len(result.rows) == 5 and result.truncated and "first 5 rows" in result.warnings[0]
+
+
+async def test_a_rejected_query_is_kept_with_its_reason(desk: Desk) -> None:
+    for sql in ("DELETE FROM canary", "SELECT totl FROM orders", "SELECT 1\0"):
+        with pytest.raises(QueryRejected):
+            await queries.run(desk.box, desk.actor, "shop", sql)
+    kept = await queries.list_queries(desk.box, desk.actor)
+    assert [entry.verdict for entry in kept] == ["rejected"] * 3
+    assert "did you mean 'total'" in (kept[1].error or "") and kept[0].sql_executed is None
+
+
+async def test_a_failed_query_is_kept_with_its_reason(desk: Desk, shop: Shop) -> None:
+    sql = "SELECT CAST(name AS int) FROM customers" if shop.dialect == "postgres" else "SELECT (SELECT id FROM orders)"
+    with pytest.raises(QueryFailed):
+        await queries.run(desk.box, desk.actor, "shop", sql)
+    entry = (await queries.list_queries(desk.box, desk.actor))[0]
+    assert entry.verdict == "allowed" and entry.error and entry.rows is None
+
+
+SLOW = (
+    "SELECT count(*) FROM orders a JOIN orders b ON a.id <> b.id JOIN orders c ON b.id <> c.id"
+    " JOIN orders d ON c.id <> d.id WHERE a.note LIKE '%x%y%z%' OR d.id > 0"
+)
+
+
+async def test_a_slow_query_is_stopped_and_kept(desk: Desk) -> None:
+    hasty = desk.box.settings.model_copy(update={"query_seconds": 0.3})
+    box = Toolbox(
+        hasty, desk.box.store, desk.box.queue, desk.box.connectors, desk.box.embedder, desk.box.secrets, desk.box.memo
+    )
+    with pytest.raises(QueryTimedOut):
+        await queries.run(box, desk.actor, "shop", SLOW)
+    entry = (await queries.list_queries(desk.box, desk.actor))[0]
+    assert entry.error and entry.verdict == "allowed"
+
+
+async def test_a_cancelled_query_is_kept(desk: Desk) -> None:
+    asking = asyncio.create_task(queries.run(desk.box, desk.actor, "shop", SLOW))
+    await asyncio.sleep(0.3)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    async with asyncio.timeout(5):
+        while not (kept := await queries.list_queries(desk.box, desk.actor)):
+            await asyncio.sleep(0.05)
+    assert "Stopped by the person" in (kept[0].error or "")
+
+
+async def test_asking_again_keeps_what_was_said(desk: Desk) -> None:
+    first = await queries.run(desk.box, desk.actor, "shop", "SELECT count(*) AS n FROM orders", question="how many?")
+    await queries.set_answer(desk.box, desk.actor, first.id, Answer(read_as="all orders", confidence=0.9))
+    again = await queries.rerun(desk.box, desk.actor, first.id)
+    entry = await queries.get_query(desk.box, desk.actor, again.id)
+    assert again.id != first.id and entry.question == "how many?"
+    assert entry.answer is not None and entry.answer.read_as == "all orders"
+
+
+async def test_a_rejected_query_cannot_be_asked_again(desk: Desk) -> None:
+    with pytest.raises(QueryRejected):
+        await queries.run(desk.box, desk.actor, "shop", "DROP TABLE canary")
+    entry = (await queries.list_queries(desk.box, desk.actor))[0]
+    with pytest.raises(QueryRejected, match="was rejected"):
+        await queries.rerun(desk.box, desk.actor, entry.id)
+
+
+async def test_history_is_searched_rated_and_private(desk: Desk, stranger: Actor) -> None:
+    one = await queries.run(desk.box, desk.actor, "shop", "SELECT 1 AS a FROM orders LIMIT 1", question="50% off?")
+    await queries.run(desk.box, desk.actor, "shop", "SELECT name FROM employees", question="who works here")
+    found = await queries.list_queries(desk.box, desk.actor, search="50%")
+    assert [entry.id for entry in found] == [one.id]
+    assert len(await queries.list_queries(desk.box, desk.actor, search="EMPLOYEES", database="shop")) == 1
+    await queries.rate(desk.box, desk.actor, one.id, liked=True)
+    assert (await queries.get_query(desk.box, desk.actor, one.id)).liked is True
+    assert await queries.list_queries(desk.box, stranger) == ()
+    for refused in (
+        queries.get_query(desk.box, stranger, one.id),
+        queries.rate(desk.box, stranger, one.id, liked=False),
+        queries.rerun(desk.box, stranger, one.id),
+    ):
+        with pytest.raises(NotFound):
+            await refused
+
+
+async def test_verified_pairs_are_found_by_the_same_and_by_near_questions(desk: Desk, stranger: Actor) -> None:
+    result = await queries.run(
+        desk.box, desk.actor, "shop", "SELECT sum(total) AS revenue FROM orders", question="What is our total revenue?"
+    )
+    saved = await queries.save_example(desk.box, desk.actor, query_id=result.id)
+    assert saved.question == "What is our total revenue?" and saved.created_by == desk.actor.user_name
+    same = await queries.find_examples(desk.box, desk.actor, "shop", "what is our  total revenue")
+    assert [(found.similarity, found.exact) for found in same] == [(1.0, True)]
+    near = await queries.find_examples(desk.box, desk.actor, "shop", "what is the total revenue of last year")
+    assert near and not near[0].exact and near[0].similarity < 1
+    assert await queries.find_examples(desk.box, desk.actor, "shop", "names of employees in sales") == ()
+    replaced = await queries.save_example(
+        desk.box, desk.actor, database="shop", question=saved.question, sql="SELECT sum(total) AS r FROM orders"
+    )
+    assert replaced.id == saved.id and len(await queries.list_examples(desk.box, desk.actor)) == 1
+    with pytest.raises(NotFound):
+        await queries.remove_example(desk.box, stranger, saved.id)
+    await queries.remove_example(desk.box, desk.actor, saved.id)
+    assert await queries.list_examples(desk.box, desk.actor, "shop") == ()
+
+
+async def test_only_what_may_run_is_saved_as_verified(desk: Desk) -> None:
+    with pytest.raises(QueryRejected):
+        await queries.save_example(desk.box, desk.actor, database="shop", question="empty it", sql="DELETE FROM canary")
+    viewer = desk.actor.model_copy(update={"role": "viewer"})
+    with pytest.raises(AssistantError, match="viewer"):
+        await queries.save_example(desk.box, viewer, database="shop", question="q", sql="SELECT id FROM orders")
+
+
+async def test_an_unknown_database_is_told(desk: Desk) -> None:
+    with pytest.raises(NotFound, match="shop"):
+        await queries.run(desk.box, desk.actor, "shp", "SELECT 1")
+    assert await history.list_queries(desk.box, desk.actor) == ()
