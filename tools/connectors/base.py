@@ -125,8 +125,9 @@ class ResultColumn(Frozen):
 class Rows(Frozen):
     """What a read gave, as JSON-able cells.
 
-    Cells: None, bool, int, float, str; a Decimal that a float would change and an integer past 2**53 come as
-    str; dates and times as ISO 8601 text; binary as `0x...` text. Long cells are cut with an ellipsis.
+    Cells: None, bool, int, float, str; a Decimal that a float would change up to its sixth decimal and an integer
+    past 2**53 come as str; dates and times as ISO 8601 text; binary as `0x...` text. Long cells are cut with an
+    ellipsis.
     """
 
     columns: tuple[ResultColumn, ...]

@@ -146,11 +146,6 @@ class Sheet:
         """Rows that may still come."""
         return self._limits.rows - len(self.rows)
 
-    def next_batch(self) -> int:
-        """Rows to ask for next: what the room holds, judged by the mean weight of those so far."""
-        weight = max(self._bytes / len(self.rows), 1.0) if self.rows else 1.0
-        return min(self.room, int((self._limits.total_bytes - self._bytes) / weight)) + 1
-
     def add(self, records: Sequence[Iterable[Any]]) -> bool:
         """Take a batch; False, and `truncated`, once no more fits."""
         if len(records) > self.room:

@@ -98,6 +98,7 @@ class MySQLConnector:
             wanted = tuple(schemas) if schemas is not None else await self._schemas(wire)
             if not wanted:
                 return ()
+            await wire.tell(catalog.ROOM)
             answers = [await wire.ask(catalog.in_schemas(query, wanted)) for query in catalog.QUERIES]
         return catalog.assemble(*answers)
 

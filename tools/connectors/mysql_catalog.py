@@ -1,11 +1,15 @@
 """The catalogue of MySQL and MariaDB, read set-based, as TableSchema."""
 
+import json
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeAlias
 
-from tools.connectors.base import Column, ForeignKey, Index, TableSchema, TypeFamily
+from tools.connectors.base import Column, TableSchema, TypeFamily
+from tools.connectors.catalogs import as_tables
 
 SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 
@@ -22,27 +26,33 @@ ORDER BY table_schema, table_name
 """
 
 COLUMNS = """
-SELECT table_schema, table_name, column_name, column_type, data_type, is_nullable, column_default, column_comment,
-       extra, generation_expression
+SELECT table_schema, table_name, JSON_ARRAYAGG(JSON_ARRAY(
+       ordinal_position, column_name, column_type, data_type, is_nullable, column_default, column_comment, extra,
+       generation_expression))
 FROM information_schema.columns
 WHERE table_schema IN ({schemas})
-ORDER BY table_schema, table_name, ordinal_position
+GROUP BY table_schema, table_name
 """
 
 KEYS = """
-SELECT table_schema, table_name, constraint_name, column_name, referenced_table_schema, referenced_table_name,
-       referenced_column_name
+SELECT table_schema, table_name, JSON_ARRAYAGG(JSON_ARRAY(
+       constraint_name, ordinal_position, column_name, referenced_table_schema, referenced_table_name,
+       referenced_column_name))
 FROM information_schema.key_column_usage
 WHERE table_schema IN ({schemas}) AND referenced_table_name IS NOT NULL
-ORDER BY table_schema, table_name, constraint_name, ordinal_position
+GROUP BY table_schema, table_name
 """
 
 INDEXES = """
-SELECT table_schema, table_name, index_name, column_name, non_unique, index_type
+SELECT table_schema, table_name, JSON_ARRAYAGG(JSON_ARRAY(
+       index_name, seq_in_index, column_name, non_unique, index_type))
 FROM information_schema.statistics
 WHERE table_schema IN ({schemas})
-ORDER BY table_schema, table_name, index_name, seq_in_index
+GROUP BY table_schema, table_name
 """
+
+ROOM = "SET SESSION group_concat_max_len = 100000000"
+"""The bound of an aggregate in MariaDB; one cut in the middle would not be JSON."""
 
 QUERIES = (TABLES, COLUMNS, KEYS, INDEXES)
 
@@ -63,8 +73,10 @@ FAMILIES: dict[str, TypeFamily] = {
 }
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 
+_ORDER = itemgetter(0, 1)
+
 Record: TypeAlias = Any
-"""A row of one of the queries above, read by position."""
+"""What stands inside one of the arrays above; a row a table, because the driver's rows are dear."""
 Key = tuple[str, str]
 
 
@@ -86,69 +98,84 @@ def family(data_type: str, column_type: str) -> TypeFamily:
 def assemble(
     tables: Sequence[Record], columns: Sequence[Record], keys: Sequence[Record], indexes: Sequence[Record]
 ) -> tuple[TableSchema, ...]:
-    """Join the flat answers of the catalogue to one TableSchema a table, in the order of `tables`."""
-    shapes: dict[Key, list[Column]] = defaultdict(list)
-    for record in columns:
-        shapes[record[:2]].append(_column(record))
-    references: dict[Key, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for record in keys:
-        references[record[:2]][record[2]].append(record)
-    access: dict[Key, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for record in indexes:
-        access[record[:2]][record[2]].append(record)
-    return tuple(_table(table, shapes[table[:2]], references[table[:2]], access[table[:2]]) for table in tables)
+    """Join the answers of the catalogue to one TableSchema a table, in the order of `tables`."""
+    shapes, references, access = _by_table(columns), _by_table(keys), _by_table(indexes)
+    column = cache(_column)  # `id int(11) NOT NULL` is the same column wherever it stands
+
+    def table_of(table: Record) -> dict[str, Any]:
+        key = table[:2]
+        made = [column(*record[1:]) for record in shapes.get(key, ())]
+        return _table(table, made, references.get(key, ()), access.get(key, ()))
+
+    return as_tables(map(table_of, tables))
 
 
-def _column(record: Record) -> Column:
-    _, _, name, spelled, data_type, nullable, default, comment, extra, expression = record
+def _by_table(rows: Sequence[Record]) -> dict[Key, Sequence[Record]]:
+    """The array of each table, sorted by its records' first items: position, or name and position."""
+    return {(schema, table): sorted(json.loads(array), key=_ORDER) for schema, table, array in rows}
+
+
+def _column(
+    name: str,
+    spelled: str,
+    data_type: str,
+    nullable: str,
+    default: str | None,
+    comment: str,
+    extra: str,
+    expression: str | None,
+) -> Column:
     values = _LABEL.findall(spelled) if data_type in ("enum", "set") else ()
+    words = extra.upper().split() if extra else ()
     return Column(
         name=name,
         type=spelled,
         family=family(data_type, spelled),
         nullable=nullable == "YES",
-        default=None if default in (None, "NULL") else str(default),
+        default=None if default is None or default == "NULL" else str(default),
         comment=comment or None,
-        generated=bool(expression) or "auto_increment" in extra.lower() or "GENERATED" in extra.upper().split(),
+        generated=bool(expression) or "AUTO_INCREMENT" in words or "GENERATED" in words,
         enum_values=tuple(value.replace("''", "'") for value in values),
     )
 
 
 def _table(
-    table: Record,
-    columns: Sequence[Column],
-    references: Mapping[str, Sequence[Record]],
-    access: Mapping[str, Sequence[Record]],
-) -> TableSchema:
+    table: Record, columns: Sequence[Column], keys: Sequence[Record], access: Sequence[Record]
+) -> dict[str, Any]:
     schema, name, kind, comment, rows = table
     view = kind == "VIEW"
-    indexes = tuple(
-        Index(
-            name=index,
-            columns=tuple(part[3] or "(expression)" for part in parts),
-            unique=not int(parts[0][4]),
-            kind=parts[0][5].lower(),
-        )
-        for index, parts in access.items()
-    )
-    return TableSchema(
-        schema_name=schema,
-        name=name,
-        kind="view" if view else "table",
-        comment=None if view else comment or None,  # a view's comment is the word VIEW
-        columns=tuple(columns),
-        primary_key=next((index.columns for index in indexes if index.name == "PRIMARY"), ()),
-        foreign_keys=tuple(
-            ForeignKey(
-                name=key,
-                columns=tuple(part[3] for part in parts),
-                target_schema=parts[0][4],
-                target_table=parts[0][5],
-                target_columns=tuple(part[6] for part in parts),
-            )
-            for key, parts in references.items()
-        ),
-        unique_constraints=tuple(index.columns for index in indexes if index.unique and index.name != "PRIMARY"),
-        indexes=indexes,
-        row_estimate=None if view or rows is None else int(rows),
-    )
+    indexes = [
+        {
+            "name": index,
+            "columns": [part[2] or "(expression)" for part in parts],
+            "unique": not int(parts[0][3]),
+            "kind": parts[0][4].lower(),
+        }
+        for index, parts in _grouped(access)
+    ]
+    return {
+        "schema_name": schema,
+        "name": name,
+        "kind": "view" if view else "table",
+        "comment": None if view else comment or None,  # a view's comment is the word VIEW
+        "columns": columns,
+        "primary_key": next((index["columns"] for index in indexes if index["name"] == "PRIMARY"), ()),
+        "foreign_keys": [
+            {
+                "name": key,
+                "columns": [part[2] for part in parts],
+                "target_schema": parts[0][3],
+                "target_table": parts[0][4],
+                "target_columns": [part[5] for part in parts],
+            }
+            for key, parts in _grouped(keys)
+        ],
+        "unique_constraints": [index["columns"] for index in indexes if index["unique"] and index["name"] != "PRIMARY"],
+        "indexes": indexes,
+        "row_estimate": None if view or rows is None else int(rows),
+    }
+
+
+def _grouped(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Records in runs of the same first item, the name of their key or index."""
+    return [(name, list(parts)) for name, parts in groupby(records, key=itemgetter(0))]

@@ -13,8 +13,8 @@ _FIRST = re.compile(r"[\s(]*([A-Za-z]+)\b")
 _TO_FILE = re.compile(r"\b(OUTFILE|DUMPFILE)\b", re.IGNORECASE)
 
 
-def check_opening(sql: str, dialect: Dialect) -> None:
-    """Refuse what cannot be a read by its first word, and MySQL's way to write a file; QueryFailed.
+def check_opening(sql: str, dialect: Dialect) -> str:
+    """Give the first word in capitals; QueryFailed where it cannot begin a read, and for MySQL's way to write a file.
 
     A read-only transaction leaves holes that a server opens on purpose: COPY to a file or program, DO and
     CALL, LOCK, LOAD, HANDLER, and MariaDB's SET STATEMENT and compound statements, which switch read-only off.
@@ -26,3 +26,4 @@ def check_opening(sql: str, dialect: Dialect) -> None:
         raise QueryFailed(f"Only a statement that reads can be sent to a database; this one begins with {word!r}.")
     if dialect == "mysql" and _TO_FILE.search(sql):
         raise QueryFailed("A statement that may write a file at the server cannot be sent to a database.")
+    return first[1].upper()

@@ -20,7 +20,7 @@ from tools.connectors.base import Address, Dialect, Greeting, ReadLimits, Rows, 
 from tools.connectors.cells import Sheet, shorten
 from tools.connectors.opening import check_opening
 from tools.connectors.pool import Handling, Pool
-from tools.connectors.postgres_cells import describe, set_codecs
+from tools.connectors.postgres_cells import Shape, set_codecs
 from tools.connectors.reach import Unreached
 from tools.connectors.tls import context_for
 from tools.errors import AssistantError, QueryFailed, QueryTimedOut
@@ -40,7 +40,9 @@ PINNED = {
 """Settings of every session: what a text means must not depend on the role or the database."""
 GRACE_SECONDS = 1.0
 """The server stops a statement by itself; so long after that we stop it from outside."""
-BATCH = 100
+FIRST_BATCH = 10
+BATCH_BYTES = 4_000_000
+SELECTS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 END = "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()"
 """Locks of the session are the one thing a read may leave that a rollback does not undo."""
 DRIVER_ERRORS = (
@@ -109,6 +111,7 @@ class PostgresConnector:
         """Read the shape of all tables and views of `schemas`, or of all the account can read."""
         async with self._reading(self._settings.query_seconds) as session:
             ask = session.wire.fetch
+            await session.wire.execute("SET LOCAL jit = off")  # compiling costs more than these queries take
             tables = await ask(catalog.TABLES, list(schemas) if schemas is not None else None)
             oids = [table["oid"] for table in tables]
             columns = await ask(catalog.COLUMNS, oids)
@@ -117,18 +120,22 @@ class PostgresConnector:
             outside = {key[4] for key in constraints if key[4]} - set(oids)
             targets = await ask(catalog.TARGETS, list(outside)) if outside else []
             indexes = await ask(catalog.INDEXES, oids)
-        return catalog.assemble(tables, columns, enums, constraints, indexes, targets)
+            partly = [table["oid"] for table in tables if not table["whole"]]
+            readable = await ask(catalog.READABLE, partly) if partly else None
+        return catalog.assemble(tables, columns, enums, constraints, indexes, targets, readable)
 
     async def fetch(self, sql: str, limits: ReadLimits) -> Rows:
         """Run one checked SELECT in a read-only session and give its rows; see base.Connector.fetch."""
-        check_opening(sql, self.dialect)
+        first = check_opening(sql, self.dialect)
         async with self._reading(limits.seconds) as session:
             started = time.perf_counter()
             statement = await session.wire.prepare(sql, name="")
-            columns, kinds, wide = describe(statement.get_attributes())
-            sheet = Sheet(columns, kinds, limits)
-            if _bounded(sql, limits.rows + 1) and not wide:
-                # Without a row count in the protocol the server may use its parallel workers
+            shape = Shape(statement.get_attributes())
+            sheet = Sheet(shape.columns, shape.kinds, limits)
+            if _bounded(sql, limits.rows + 1) and not shape.nested:
+                # Asked for all rows at once the server may use its parallel workers; a cursor gets none
+                if shape.lengthy and first in SELECTS:
+                    statement = await session.wire.prepare(shape.framed(sql, limits.cell_bytes), name="")
                 sheet.add(await statement.fetch())
             else:
                 await _read_in_batches(statement, sheet)
@@ -264,14 +271,16 @@ def _literal(text: str) -> str:
 
 
 async def _read_in_batches(statement: "PreparedStatement[asyncpg.Record]", sheet: Sheet) -> None:
-    """Read no further than the limits: a first batch tells how wide the rows are, later ones fit the room left."""
+    """Read no further than the limits; the first rows tell how many may be asked for at once."""
     cursor = await statement.cursor()
-    size = min(BATCH, sheet.room + 1)
+    size, read, weight = min(FIRST_BATCH, sheet.room + 1), 0, 1
     while True:
         batch = await cursor.fetch(size)
         if not sheet.add(batch) or len(batch) < size:
             return
-        size = sheet.next_batch()
+        read += len(batch)
+        weight += sum(len(cell) for row in batch for cell in row if isinstance(cell, str | bytes))
+        size = max(1, min(sheet.room + 1, BATCH_BYTES * read // weight))
 
 
 def _bounded(sql: str, rows: int) -> bool:

@@ -3,9 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, TypeAlias, cast
 
-from tools.connectors.base import Column, ForeignKey, Index, TableSchema, TypeFamily
+from tools.connectors.base import Column, TableSchema, TypeFamily
+from tools.connectors.catalogs import as_tables
 
 SETTINGS = """
 SELECT pg_catalog.current_setting('server_version') AS version,
@@ -71,6 +73,7 @@ WITH RECURSIVE parts AS (
 )
 SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
        pg_catalog.obj_description(c.oid, 'pg_class') AS comment,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AS whole,
        CASE WHEN c.relkind = 'v' THEN NULL
             WHEN c.relkind = 'p' THEN sums.tuples::int8
             WHEN c.reltuples > 0 THEN c.reltuples::int8
@@ -88,8 +91,7 @@ SELECT a.attrelid::int8, a.attnum::int4, a.attname::text,
        COALESCE(b.typname, t.typname)::text,
        a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), pg_catalog.pg_get_expr(d.adbin, d.adrelid),
        s.description, a.attidentity <> '' OR a.attgenerated <> '',
-       CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END::int8,
-       pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+       CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END::int8
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd'
@@ -99,6 +101,12 @@ LEFT JOIN pg_catalog.pg_description s
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
+
+READABLE = """
+SELECT a.attrelid::int8, a.attnum::int4 FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+"""
+"""Columns the account may read of tables it may not read as a whole."""
 
 ENUMS = """
 SELECT e.enumtypid::int8, pg_catalog.array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
@@ -182,30 +190,43 @@ def assemble(
     constraints: Sequence[Record],
     indexes: Sequence[Record],
     targets: Sequence[Record],
+    readable: Sequence[Record] | None,
 ) -> tuple[TableSchema, ...]:
-    """Join the flat answers of the catalogue to one TableSchema a relation, in the order of `tables`."""
+    """Join the flat answers of the catalogue to one TableSchema a relation, in the order of `tables`.
+
+    `readable` holds the columns of tables that the account may read in part only; None when there are none.
+    """
+    partly = {table["oid"] for table in tables if not table["whole"]}
+    shown = {tuple(record) for record in readable or ()}
     labels = {oid: tuple(values) for oid, values in enums}
     names: dict[int, dict[int, str]] = defaultdict(dict)
     for oid, number, name in targets:
         names[oid][number] = name
-    shapes: dict[int, list[Column]] = defaultdict(list)
+    shapes: dict[int, list[Record]] = defaultdict(list)
     for record in columns:
         names[record[0]][record[1]] = record[2]
-        if record[12]:
-            shapes[record[0]].append(_column(record, labels))
+        if record[0] not in partly or (record[0], record[1]) in shown:
+            shapes[record[0]].append(record)
     keys: dict[int, list[Record]] = defaultdict(list)
     for record in constraints:
         keys[record[0]].append(record)
     access: dict[int, list[Record]] = defaultdict(list)
     for record in indexes:
         access[record[0]].append(record)
-    return tuple(
-        _table(table, shapes[table["oid"]], keys[table["oid"]], access[table["oid"]], names) for table in tables
-    )
+
+    @cache  # `id integer NOT NULL` is the same column wherever it stands
+    def column(*record: Any) -> Column:
+        return _column(record, labels)
+
+    def table_of(table: Record) -> dict[str, Any]:
+        oid = table["oid"]
+        return _table(table, [column(*record[2:]) for record in shapes[oid]], keys[oid], access[oid], names)
+
+    return as_tables(map(table_of, tables))
 
 
 def _column(record: Record, labels: Mapping[int, tuple[str, ...]]) -> Column:
-    _, _, name, spelled, typtype, category, typname, required, default, comment, generated, base, _ = record
+    name, spelled, typtype, category, typname, required, default, comment, generated, base = record
     values = labels.get(base, ()) if typtype in "ed" else ()
     return Column(
         name=name,
@@ -225,36 +246,34 @@ def _table(
     keys: Sequence[Record],
     indexes: Sequence[Record],
     names: Mapping[int, Mapping[int, str]],
-) -> TableSchema:
+) -> dict[str, Any]:
     own = names[table["oid"]]
 
-    def spell(numbers: Sequence[int], of: Mapping[int, str] = own) -> tuple[str, ...]:
-        return tuple(of.get(number, "?") for number in numbers)
+    def spell(numbers: Sequence[int], of: Mapping[int, str] = own) -> list[str]:
+        return [of.get(number, "?") for number in numbers]
 
-    return TableSchema(
-        schema_name=table["schema"],
-        name=table["name"],
-        kind=_KINDS[table["kind"]],
-        comment=table["comment"],
-        columns=tuple(columns),
-        primary_key=next((spell(key[3]) for key in keys if key[2] == "p"), ()),
-        foreign_keys=tuple(
-            ForeignKey(
-                name=key[1],
-                columns=spell(key[3]),
-                target_schema=key[6],
-                target_table=key[7],
-                target_columns=spell(key[5], names[key[4]]),
-            )
+    return {
+        "schema_name": table["schema"],
+        "name": table["name"],
+        "kind": _KINDS[table["kind"]],
+        "comment": table["comment"],
+        "columns": columns,
+        "primary_key": next((spell(key[3]) for key in keys if key[2] == "p"), ()),
+        "foreign_keys": [
+            {
+                "name": key[1],
+                "columns": spell(key[3]),
+                "target_schema": key[6],
+                "target_table": key[7],
+                "target_columns": spell(key[5], names[key[4]]),
+            }
             for key in keys
             if key[2] == "f"
-        ),
-        unique_constraints=tuple(spell(key[3]) for key in keys if key[2] == "u"),
-        indexes=tuple(
-            Index(
-                name=index[1], unique=index[2], kind=index[3], columns=tuple(index[5]) if index[5] else spell(index[4])
-            )
+        ],
+        "unique_constraints": [spell(key[3]) for key in keys if key[2] == "u"],
+        "indexes": [
+            {"name": index[1], "unique": index[2], "kind": index[3], "columns": index[5] or spell(index[4])}
             for index in indexes
-        ),
-        row_estimate=table["rows"],
-    )
+        ],
+        "row_estimate": table["rows"],
+    }

@@ -77,8 +77,15 @@ _KNOWN: dict[int, tuple[TypeFamily, Kind]] = {
     869: ("text", "plain"),
     650: ("text", "plain"),
 }
-_WIDE = frozenset({17, 114, 142, 3802})
-"""Types whose single cells are often megabytes: read in small batches."""
+_CUT: dict[int, str] = {
+    17: "pg_catalog.substring({0}, 1, {1})",
+    25: "pg_catalog.left({0}, {1})",
+    1043: "pg_catalog.left({0}, {1})",
+    114: "pg_catalog.left({0}::text, {1})",
+    3802: "pg_catalog.left({0}::text, {1})",
+    142: "pg_catalog.left({0}::text, {1})",
+}
+"""Types whose single cells may be megabytes, and how the server shortens them."""
 
 
 def set_codecs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -91,14 +98,28 @@ def set_codecs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", str, decode, "text")
 
 
-def describe(attributes: tuple["asyncpg.Attribute", ...]) -> tuple[list[ResultColumn], list[Kind], bool]:
-    """The columns of a statement, how to convert each, and whether any is of a type known for huge cells."""
-    columns, kinds, wide = [], [], False
-    for attribute in attributes:
-        kind = attribute.type.kind
-        unknown: TypeFamily = "other" if kind != "scalar" or attribute.type.schema == "pg_catalog" else "text"
-        family, convert = _KNOWN.get(attribute.type.oid, (unknown, "any"))
-        columns.append(ResultColumn(name=attribute.name, family=family))
-        kinds.append(convert)
-        wide = wide or attribute.type.oid in _WIDE or kind != "scalar"
-    return columns, kinds, wide
+class Shape:
+    """The columns of a statement, and how to read it without holding more than the caps."""
+
+    def __init__(self, attributes: tuple["asyncpg.Attribute", ...]) -> None:
+        self.columns: list[ResultColumn] = []
+        self.kinds: list[Kind] = []
+        self.types = [attribute.type.oid for attribute in attributes]
+        self.nested = any(attribute.type.kind != "scalar" for attribute in attributes)
+        """True with arrays and composites among the columns, whose size nothing bounds."""
+        for attribute in attributes:
+            mine = attribute.type.kind == "scalar" and attribute.type.schema != "pg_catalog"
+            family, kind = _KNOWN.get(attribute.type.oid, ("text" if mine else "other", "any"))
+            self.columns.append(ResultColumn(name=attribute.name, family=family))
+            self.kinds.append(kind)
+
+    @property
+    def lengthy(self) -> bool:
+        """True when a cell may be longer than any cap."""
+        return any(oid in _CUT for oid in self.types)
+
+    def framed(self, sql: str, cap: int) -> str:
+        """Put a statement that the server has parsed as one whole into a frame that cuts its long cells there."""
+        names = [f"c{number}" for number in range(len(self.types))]
+        cells = [_CUT.get(oid, "{0}").format(name, cap + 1) for oid, name in zip(self.types, names, strict=True)]
+        return f"SELECT {', '.join(cells)} FROM (\n{sql}\n) AS framed ({', '.join(names)})"  # noqa: S608 - parsed before

@@ -11,8 +11,9 @@ import pytest
 
 from tests.conftest import MYSQL, POSTGRES
 from tests.tools.connectors.private import Private, private_mariadb, private_postgres
-from tools.connectors import MySQLConnector, PostgresConnector
 from tools.connectors.base import Address, ReadLimits
+from tools.connectors.mysql import MySQLConnector
+from tools.connectors.postgres import PostgresConnector
 from tools.databases import address_from_url
 from tools.settings import Settings
 
@@ -20,7 +21,7 @@ from tools.settings import Settings
 @pytest.fixture(scope="session")
 def plain() -> Settings:
     """Default settings, whatever stands in the environment."""
-    return Settings(_env_file=None)  # type: ignore[call-arg]
+    return Settings(_env_file=None)
 
 
 @pytest.fixture
@@ -119,11 +120,11 @@ async def my_admin(mysql_source: Address) -> AsyncIterator[aiomysql.Cursor]:
 
 @pytest.fixture(scope="session")
 def secured_postgres(home: Path) -> Iterator[Private]:
-    with private_postgres(Settings(home=home, _env_file=None)) as server:  # type: ignore[call-arg]
+    with private_postgres(Settings(home=home, _env_file=None)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def secured_mariadb(home: Path) -> Iterator[Private]:
-    with private_mariadb(Settings(home=home, _env_file=None)) as server:  # type: ignore[call-arg]
+    with private_mariadb(Settings(home=home, _env_file=None)) as server:
         yield server

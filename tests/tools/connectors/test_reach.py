@@ -4,11 +4,11 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import aiomysql
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from tests.tools.connectors.private import Private, free_port
 from tools.connectors import Connectors
@@ -27,10 +27,14 @@ async def knock(address: Address, settings: Settings) -> str:
         async with connectors.trial(address) as connector:
             return (await connector.greet()).server_version
     except Unreached as error:
-        assert CANARY not in f"{error} {error.reason} {error.advice} {error!r} {error.__cause__!r}"
-        return error.reason
+        said = f"{error} {error.reason} {error.advice} {error!r} {error.__cause__!r}"
+        return "the password shows" if CANARY in said else error.reason
     finally:
         await connectors.close()
+
+
+def changed(address: Address, change: dict[str, str]) -> Address:
+    return Address.model_validate({**address.model_dump(), **change})
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ async def test_nothing_listens(dialect: str, plain: Settings) -> None:
 
 @pytest.mark.parametrize("dialect", ["postgres", "mysql"])
 async def test_a_silent_server_is_given_up_in_time(dialect: str) -> None:
-    settings = Settings(connect_seconds=0.3, _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(connect_seconds=0.3, _env_file=None)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = Address.model_validate(
             {"dialect": dialect, "host": "127.0.0.1", "port": silent.getsockname()[1], "database": "d", "username": "u"}
@@ -77,7 +81,7 @@ async def test_a_silent_server_is_given_up_in_time(dialect: str) -> None:
 @pytest.mark.parametrize("dialect", ["postgres", "mysql"])
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
 async def test_something_else_answers(dialect: str, answer: bytes) -> None:
-    settings = Settings(connect_seconds=1, _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(connect_seconds=1, _env_file=None)
 
     async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -112,16 +116,15 @@ class TestPostgres:
             "user 'stranger' may not use database 'postgres' at": {"username": "stranger"},
         }
         for reason, change in wrong.items():
-            change = {key: SecretStr(value) if key == "password" else value for key, value in change.items()}
-            assert await knock(right.model_copy(update=change), plain) == f"{reason} {where}"
+            assert await knock(changed(right, change), plain) == f"{reason} {where}"
 
     async def test_too_many_connections(self, secured_postgres: Private, plain: Settings) -> None:
-        reader = {"host": "127.0.0.1", "port": secured_postgres.port, "user": "reader", "database": "postgres"}
+        reader = f"postgresql://reader:{CANARY}@127.0.0.1:{secured_postgres.port}/postgres"
         held = []
         try:
-            with pytest.raises(asyncpg.TooManyConnectionsError):
+            with suppress(asyncpg.TooManyConnectionsError):
                 while True:
-                    held.append(await asyncpg.connect(**reader, password=CANARY))
+                    held.append(await asyncpg.connect(reader))
             reason = await knock(secured_postgres.address(username="reader", password=CANARY), plain)
         finally:
             for connection in held:
@@ -184,23 +187,22 @@ async def test_mariadb_log_in(secured_mariadb: Private, plain: Settings) -> None
     where = f"localhost:{secured_mariadb.port}"
     assert (await knock(right, plain)).startswith("MariaDB")
     wrong = {
-        "wrong password for user 'reader' at": {"password": SecretStr(f"not-{CANARY}")},
-        "a password is needed for user 'reader' at": {"password": SecretStr("")},
+        "wrong password for user 'reader' at": {"password": f"not-{CANARY}"},
+        "a password is needed for user 'reader' at": {"password": ""},
         "wrong password for user 'nobody' at": {"username": "nobody"},
         "user 'reader' may not use database 'closed' at": {"database": "closed"},
     }
     for reason, change in wrong.items():
-        assert await knock(right.model_copy(update=change), plain) == f"{reason} {where}"
+        assert await knock(changed(right, change), plain) == f"{reason} {where}"
     assert await knock(secured_mariadb.address(database="shp"), plain) == f"no database 'shp' at {where}"
     only = secured_mariadb.address(username="only_tls", password=CANARY, database="shop")
     assert (await knock(only, plain)).startswith("MariaDB")
 
-    held = []
+    held: list[aiomysql.Connection] = []
     try:
-        while len(held) < 20:
-            held.append(await aiomysql.connect(host="127.0.0.1", port=secured_mariadb.port, user="root"))
-    except aiomysql.OperationalError as error:
-        assert error.args[0] == 1040
+        with suppress(aiomysql.OperationalError):
+            while len(held) < 20:
+                held.append(await aiomysql.connect(host="127.0.0.1", port=secured_mariadb.port, user="root"))
         assert "has too many connections already" in await knock(right, plain)
     finally:
         for connection in held:
