@@ -44,19 +44,10 @@ async def add_user(
 
     Invalid for a short password, an odd name or role; Conflict when the name is taken.
     """
-    if (
-        not name.strip()
-        or name != name.strip()
-        or len(name) > 100
-        or not name.isprintable()
-    ):
-        raise Invalid(
-            f"{name!r} cannot be a user name: 1 to 100 printable characters, no spaces around them."
-        )
+    if not name.strip() or name != name.strip() or len(name) > 100 or not name.isprintable():
+        raise Invalid(f"{name!r} cannot be a user name: 1 to 100 printable characters, no spaces around them.")
     if len(password) < SHORTEST_PASSWORD:
-        raise Invalid(
-            f"The password is too short: {SHORTEST_PASSWORD} characters or more."
-        )
+        raise Invalid(f"The password is too short: {SHORTEST_PASSWORD} characters or more.")
     if role not in get_args(Role):
         raise Invalid(f"No role {role!r}; one of: {', '.join(get_args(Role))}.")
     hashed = await asyncio.to_thread(_hasher().hash, password)
@@ -70,14 +61,9 @@ async def add_user(
 async def sign_in(store: Store, name: str, password: str) -> Actor | None:
     """Give the person whose name and password these are; None otherwise, after the same time for any reason."""
     async with store.begin() as session:
-        stored = await session.scalar(
-            select(User.password_hash).where(User.name == name)
-        )
+        stored = await session.scalar(select(User.password_hash).where(User.name == name))
     # An unknown name costs one verification too, so that timing does not tell which names exist.
-    if (
-        not await asyncio.to_thread(_verify, stored or _unusable_hash(), password)
-        or stored is None
-    ):
+    if not await asyncio.to_thread(_verify, stored or _unusable_hash(), password) or stored is None:
         return None
     return await find_person(store, name)
 
@@ -112,18 +98,12 @@ async def _join(
     hashed: str | None = None,
 ) -> None:
     """Make user, workspace and membership as far as they are missing; two processes may do so at once."""
-    await session.execute(
-        insert(Workspace).values(name=workspace).on_conflict_do_nothing()
-    )
-    await session.execute(
-        insert(User).values(name=name, password_hash=hashed).on_conflict_do_nothing()
-    )
+    await session.execute(insert(Workspace).values(name=workspace).on_conflict_do_nothing())
+    await session.execute(insert(User).values(name=name, password_hash=hashed).on_conflict_do_nothing())
     workspace_id = await session.scalar(select(Workspace.id).where(Workspace.name == workspace))
     user_id = await session.scalar(select(User.id).where(User.name == name))
     await session.execute(
-        insert(Member)
-        .values(workspace_id=workspace_id, user_id=user_id, role=role)
-        .on_conflict_do_nothing()
+        insert(Member).values(workspace_id=workspace_id, user_id=user_id, role=role).on_conflict_do_nothing()
     )
 
 

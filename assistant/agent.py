@@ -12,14 +12,14 @@ from pydantic_ai.providers import Provider, infer_provider
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, ToolsetTool, WrapperToolset
 from pydantic_ai.usage import UsageLimits
+
+from assistant.asking import toolset as asking
 from tools.databases.toolset import toolset as databases
+from tools.desk import Desk
+from tools.errors import AssistantError, ConfigurationError
 from tools.jobs.toolset import toolset as jobs
 from tools.queries.toolset import toolset as queries
 from tools.schemas.toolset import toolset as schemas
-
-from assistant.asking import toolset as asking
-from tools.desk import Desk
-from tools.errors import AssistantError, ConfigurationError
 from tools.settings import Settings
 
 INSTRUCTIONS = """\

@@ -1,5 +1,6 @@
 """What a call that waits for approval would do, in words: what, how much, and what is not touched."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tools.databases import consequence_of_forgetting
@@ -7,7 +8,7 @@ from tools.errors import AssistantError
 from tools.schemas import consequence_of_untraining
 from tools.toolbox import Actor, Toolbox
 
-CONSEQUENCES = {
+CONSEQUENCES: dict[str, Callable[..., Awaitable[str]]] = {
     "forget_database": consequence_of_forgetting,
     "untrain_tables": consequence_of_untraining,
 }

@@ -26,7 +26,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def settings(home: Path) -> Iterator[Settings]:
     """Settings with an embedded PostgreSQL and Valkey of this test run, migrated."""
-    with servers(Settings(home=home, _env_file=None)) as filled:  # type: ignore[call-arg]  # pydantic-settings' own
+    with servers(Settings(home=home, _env_file=None)) as filled:
         assert filled.database_url is not None
         migrate(filled.database_url.get_secret_value())
         yield filled

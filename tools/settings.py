@@ -57,7 +57,10 @@ class Settings(BaseSettings):
 
     # Models
     model: str = ""
-    """Any pydantic-ai model name (`openai-chat:gpt-5`, `anthropic:...`); commas part a fallback list. Empty: the offline model."""
+    """Any pydantic-ai model name (`openai-chat:gpt-5`, `anthropic:...`); commas part a fallback list.
+
+    Empty: the offline model.
+    """
     model_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     model_requests: Annotated[int, Field(ge=1)] = 12
     """Requests to the model in one turn, at most."""

@@ -49,7 +49,8 @@ async def open_toolbox(settings: Settings) -> AsyncIterator[Toolbox]:
     """
     if settings.database_url is None or settings.redis_url is None:
         raise ConfigurationError(
-            "Neither TABLETALK_DATABASE_URL and TABLETALK_REDIS_URL nor embedded servers are at hand; start with `make run`."
+            "Neither TABLETALK_DATABASE_URL and TABLETALK_REDIS_URL nor embedded servers are at hand; "
+            "start with `make run`."
         )
     store = Store(settings.database_url.get_secret_value())
     queue = Queue(settings.redis_url.get_secret_value(), settings.job_seconds)

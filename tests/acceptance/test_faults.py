@@ -45,7 +45,7 @@ def settings() -> Iterator[Settings]:
         Path(folder).chmod(0o711)
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             port = free.getsockname()[1]
-        yield Settings(home=Path(folder), port=port, demo=False, database_url=None, redis_url=None, _env_file=None)  # type: ignore[call-arg]
+        yield Settings(home=Path(folder), port=port, demo=False, database_url=None, redis_url=None, _env_file=None)
 
 
 @pytest.fixture(scope="module")

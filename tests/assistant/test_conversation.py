@@ -198,5 +198,5 @@ async def test_another_workspace_cannot_continue_a_conversation(
     stub.script = [Say("Hello.")]
     await turn(box, here, "Hello")
     events = await turn(box, stranger.model_copy(update={"conversation_id": here.conversation_id}), "What was said?")
-    assert isinstance(events[-1], Failed) and here.conversation_id in events[-1].message
+    assert isinstance(events[-1], Failed) and str(here.conversation_id) in events[-1].message
     assert len(stub.requests) == 1

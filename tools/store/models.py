@@ -45,7 +45,7 @@ class Row(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         },
     )
-    type_annotation_map = {
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy reads it from the class
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         list[Any]: JSONB,

@@ -1,4 +1,4 @@
-"""${message}"""
+"""${message}."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,10 @@ depends_on: Sequence[str] | None = ${repr(depends_on)}
 
 
 def upgrade() -> None:
+    """Make it so."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
+    """Take it back."""
     ${downgrades if downgrades else "pass"}

@@ -1,4 +1,4 @@
-"""The first tables"""
+"""The first tables."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
-
+    """Make them."""
     op.create_table(
         "users",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -242,7 +242,8 @@ def upgrade() -> None:
             postgresql.TSVECTOR(),
             sa.Computed(
                 " || ".join(
-                    f"setweight(to_tsvector('english'::regconfig, split_part(search_text, chr(10), {line})), '{weight}')"
+                    f"setweight(to_tsvector('english'::regconfig, "
+                    f"split_part(search_text, chr(10), {line})), '{weight}')"
                     for line, weight in enumerate("ABCD", start=1)
                 ),
                 persisted=True,
@@ -378,7 +379,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-
+    """Take them away."""
     op.drop_index(op.f("ix_table_embeddings_workspace_id"), table_name="table_embeddings", schema="tabletalk")
     op.drop_index(op.f("ix_table_embeddings_database_id"), table_name="table_embeddings", schema="tabletalk")
     op.drop_table("table_embeddings", schema="tabletalk")

@@ -66,11 +66,7 @@ def upgrade() -> None:
                 nullable=False,
             ),
             sa.Column("data", postgresql.JSONB(), nullable=False),
-            *(
-                [sa.Column("step_id", sa.Text(), nullable=False)]
-                if table == "cards"
-                else []
-            ),
+            *([sa.Column("step_id", sa.Text(), nullable=False)] if table == "cards" else []),
             sa.PrimaryKeyConstraint("id", name=f"pk_{table}"),
             sa.ForeignKeyConstraint(
                 ["thread_id"],
@@ -80,9 +76,7 @@ def upgrade() -> None:
             ),
             schema="chat",
         )
-        op.create_index(
-            f"ix_{table}_thread_id", table, ["thread_id", "created_at"], schema="chat"
-        )
+        op.create_index(f"ix_{table}_thread_id", table, ["thread_id", "created_at"], schema="chat")
 
 
 def downgrade() -> None:
