@@ -1,7 +1,8 @@
 """Makes forms of a sketch whose words are resolved: what is shown, tested, grouped and ordered, with variants."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from datetime import date
 from itertools import product
 
@@ -119,6 +120,8 @@ class Assembler:
         entry = self.lexicon.column(link.ref)
         if pick.agg == "count":
             return (self._count_column(link.ref, pick, choice),)
+        if pick.agg in ("sum", "avg") and not entry.number and (pick.agg == "avg" or entry.temporal):
+            return ()
         agg = (
             pick.agg
             if not (pick.agg in ("sum", "avg") and not entry.number)
@@ -132,7 +135,7 @@ class Assembler:
         if ref.column in table.key and len(table.key) == 1 and not pick.distinct:
             return self.counted(ref.table, choice)
         if entry.number and not entry.identifier and not pick.distinct:
-            return Expr(ref.table, ref, "sum" if choice.count == "rows" else "count", choice.count != "rows")
+            return Expr(ref.table, ref, "sum" if choice.count == "rows" else "")
         return Expr(ref.table, ref, "count", distinct=pick.distinct or choice.count == "rows")
 
     def _of_table(self, table: str, agg: str) -> tuple[Expr, ...]:
@@ -153,7 +156,9 @@ class Assembler:
         select, star = self._select(choice)
         groups = tuple(dict.fromkeys(e for pick in self.sketch.groups for e in self._group(pick, choice)))
         where, having = self.conditions.split(choice)
-        form = Form(select, star, tables=self._tables(), where=where, having=having, via=self._via())
+        form = Form(select, star, tables=self._tables(), where=where, having=having, via=self._via)
+        if not groups and any(e.agg for e in select) and all(e.agg for e in select):
+            groups = self._compared_groups(where)
         form = self._grouped(form, groups, choice)
         form = self._ordered(form, choice)
         form = self._superlatives(form, choice)
@@ -161,7 +166,7 @@ class Assembler:
             form = self._share(form)
         if not form.select and not form.star:
             return None
-        form = self._without_idle(form)
+        form = _grouped_orders(self._without_idle(form))
         if choice.exist == "in":
             form = self._existing(form)
         if self.sketch.limit and not form.limit:
@@ -183,6 +188,16 @@ class Assembler:
             if link and id(var) not in lacking:
                 joined.append(link.table)
         return tuple(dict.fromkeys(joined))
+
+    def _compared_groups(self, where: Sequence[Condition]) -> tuple[Expr, ...]:
+        """`the average age of male and female students`: one figure for each value named."""
+        listed = {id(t.pick.var) for t in self.sketch.tests if len(t.values) > 1 and t.joined == "and"}
+        for condition in where:
+            if isinstance(condition, Any) and listed:
+                equal = [c.expr for c in condition.parts if isinstance(c, Compare) and c.op == "="]
+                if len(equal) == len(condition.parts) and len(set(equal)) == 1:
+                    return (equal[0],)
+        return ()
 
     def _without_idle(self, form: Form) -> Form:
         """Drop tables that only the sub-queries use: joining them too would repeat rows."""
@@ -214,18 +229,18 @@ class Assembler:
             return form
         return form.change(tables=tuple(t for t in form.tables if t not in inner), where=(*kept, test))
 
+    @cached_property
     def _via(self) -> tuple[tuple[str, str], ...]:
-        named = []
+        named: list[tuple[str, str]] = []
         for edges in self.graph.edges.values():
             for edge in edges:
-                words = {
-                    w.lemma for c in edge.child_columns for w in self.lexicon.tables[edge.child].columns[c].words
-                } - {"id"}
+                columns = self.lexicon.tables[edge.child].columns
+                words = {w.lemma for c in edge.child_columns for w in columns[c].words} - {"id"}
                 if words and words <= self.question:
                     named.extend((edge.child, column) for column in edge.child_columns)
-            words = {token for token in self.question if len(token) > 2}
+        asked = {token for token in self.question if len(token) > 2}
         for name, entry in self.lexicon.tables.items():
-            if {w.lemma for w in entry.words} & words:
+            if {w.lemma for w in entry.words} & asked:
                 named.append((name, "*"))
         return tuple(dict.fromkeys(named))
 
@@ -411,6 +426,33 @@ def _members(condition: Condition) -> list[Member]:
     return []
 
 
+def _grouped_orders(form: Form) -> Form:
+    """A sort key beside groups must be grouped by; beside a single aggregate it means nothing."""
+    plain = tuple(s.expr for s in form.order if not s.expr.agg and s.expr not in form.group)
+    if not plain:
+        return form
+    if form.group:
+        return form.change(group=(*form.group, *plain))
+    if any(e.agg for e in form.select):
+        return form.change(order=tuple(s for s in form.order if s.expr.agg), limit=None)
+    return form
+
+
+def _choices(base: Form, shows: Sequence[str], unsaid: bool) -> Iterator[Choice]:
+    """The open points that matter to a form, in all their combinations."""
+    exprs = (*base.select, *(s.expr for s in base.order), *compared(base.having))
+    plain = not base.group and not any(e.agg for e in base.select)
+    for point in product(
+        shows,
+        (False, True) if plain else (False,),
+        ("rows", "distinct") if any(e.agg == "count" or (e.agg == "sum" and e.times is None) for e in exprs) else ("rows",),
+        ("join", "in") if not base.group and not base.having and len(tables_of(base)) > 1 else ("join",),
+        ("measure", "count") if unsaid else ("measure",),
+        ("key", "shown") if base.group else ("key",),
+    ):
+        yield Choice(*point)
+
+
 def _unsaid(pick: Pick) -> bool:
     return pick.var is None and not pick.agg and not pick.measure
 
@@ -427,9 +469,10 @@ def drafts(
         or any(p.var and p.var.kind == "table" and not p.agg for p in (*sketch.picks, *sketch.groups))
         else ["name"]
     )
-    bests = ("measure", "count") if any(_unsaid(best.pick) for best in sketch.supers) else ("measure",)
-    points = product(shows, (False, True), ("rows", "distinct"), ("join", "in"), bests, ("key", "shown"))
-    for choice in (Choice(*point) for point in points):
+    base = assembler.form(Choice())
+    if base is None:
+        return []
+    for choice in _choices(base, shows, any(_unsaid(best.pick) for best in sketch.supers)):
         form = assembler.form(choice)
         if form is None or form in found:
             continue

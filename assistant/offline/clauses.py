@@ -36,6 +36,7 @@ class Clauses:
         self.agg_run: list[str] = []
         self.sorting = False
         self.sort_by = False
+        self.aged = False
         self.sub: Subquery | None = None
         """A subquery that takes the tests which follow, up to the next comma or `and`."""
         self.sub_next: Subquery | None = None
@@ -237,7 +238,7 @@ class Clauses:
             pick = Pick(self.table(target), "count" if run[0] == "sum" else run[0])
             return self.picked([pick])
         else:
-            if self.pending and run:  # `X on average`, `salary in total`
+            if self.pending and run and not self.pending.agg:  # `X on average`, `salary in total`
                 self.pending.agg = run[0]
             elif self.sketch.picks and not self.sketch.picks[-1].agg and self.sketch.picks[-1].var:
                 self.sketch.picks[-1].agg = run[0]
@@ -293,7 +294,7 @@ class Clauses:
         """A table mention: the subject when it is the first, or one more table."""
         var = self.var(item)
         for pick in self.fresh:
-            if pick.var and pick.var.kind == "column" and pick.var.near is None:
+            if pick.var and pick.var.kind == "column" and not pick.var.tight:
                 pick.var.near, pick.var.tight = var, True
             elif pick.var is None and pick.of is None:
                 pick.of = var
@@ -334,6 +335,9 @@ class Clauses:
             var.near, var.tight = self.near, True
         elif not self.head or self.second:
             var.near = self.near
+        elif (prior.text == "," or self._logic(prior, "and")) and self.sketch.picks and self.fresh:
+            last = self.sketch.picks[-1].var
+            var.near = last.near if last and last.tight else None
         return var
 
     def on_column(self, item: Item) -> None:
@@ -583,10 +587,15 @@ class Clauses:
         more, joined = self.more_values()
         for other in more:
             test.values.append(str(other.value))
+            alike = {link.ref for link in other.links}
+            if any(link.ref in alike for link in test.options):
+                test.options = [*test.options, *other.links]
             test.options = [
                 link for link in test.options if any(link.ref == another.ref for another in other.links)
             ] or test.options
         test.joined = joined
+        if self._logic(self.peek(), "is") and self.peek().text.lower() == "as" and self.peek(1).kind == "column":
+            self.at += 1
         following = self.peek()
         if pick is None and following.kind == "column" and not self._tested_after(1):
             refs = {link.ref for link in following.links}
@@ -728,7 +737,11 @@ class Clauses:
             return
         prior = self.peek(-1)
         self.at += 1
+        aged = self.peek().is_op("unit") and {"old", "age"} & set(self.peek().text.lower().split())
         self.skip("unit")
+        if aged and self.pending is None and not (self.peek().is_op("compare") and self.peek().text.lower().startswith(("or", "and"))):
+            self.add_test(Test(Pick(Var("column", "age", [], near=self.near, hint="age", start=item.start)), "=", [number]))
+            return
         more: list[Operand | Subquery | Link] = [number]
         while (self._logic(self.peek(), "or", "and") or self.peek().text == ",") and self.peek(1).kind == "number" and isinstance(self.peek(1).value, int | float):
             more.append(self.peek(1).value)  # type: ignore[arg-type]
@@ -806,7 +819,9 @@ class Clauses:
                 operand = self.entity_compared(op)
             if operand is None:
                 return
-        self.compare(op.value, op.hint, operand)
+        hint = op.hint or ("age" if self.aged else "")
+        self.aged = False
+        self.compare(op.value, hint, operand)
         if isinstance(operand, Subquery) and self.sub_next is operand:
             self.sub, self.sub_next = operand, None
 
@@ -815,6 +830,8 @@ class Clauses:
         item = self.peek()
         if item.kind in ("number", "period") and item.value is not None and not isinstance(item.value, str):
             self.at += 1
+            if self.peek().is_op("unit") and {"old", "age"} & set(self.peek().text.lower().split()):
+                self.aged = True
             self.skip("unit")
             return item.value
         if item.kind in ("value", "text"):
@@ -921,6 +938,8 @@ class Clauses:
             return
         if pick is not None and isinstance(operand, Period):
             self.pending = None
+        if pick is not None and hint == "time" and not self._dated(pick):
+            pick = None
         if pick is not None and number and self._temporal(pick) and not 1000 <= float(operand) <= 2999:  # type: ignore[arg-type]
             pick = None
         repeat = self.either or self._logic(self.peek(-3), "or") or self._logic(self.peek(-4), "or", "and")
@@ -940,6 +959,8 @@ class Clauses:
             number and not hint and isinstance(operand, int) and 1900 <= operand <= 2100
         ):
             hint = hint or "time"
+        if isinstance(operand, Subquery) and not hint:
+            hint = "amount"
         kind = hint or (("age" if self._aged() else "count") if number else "")
         if kind == "count":
             self.add_test(Test(Pick(None, "count"), op, [operand]))

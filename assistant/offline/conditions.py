@@ -66,9 +66,14 @@ class Conditions:
             return None
         if len(made) == 1:
             return made[0]
-        if test.joined == "and" and link.table == self.a.main and not self.a.sketch.both:
+        if test.joined == "and" and not self.a.sketch.both and self._one_each(link.table):
             return Any(tuple(made))
         return All(tuple(made)) if test.joined == "and" else Any(tuple(made))
+
+    def _one_each(self, table: str) -> bool:
+        """True when a row of the subject has at most one row of a table: then `A and B` means either."""
+        edges = self.a.graph.tree([self.a.main, table])
+        return edges is not None and table not in self.a.graph.many(self.a.main, edges)
 
     def _named(self, table: str, test: Test) -> Condition | None:
         shown = self.a.lexicon.tables[table].display
@@ -136,23 +141,19 @@ class Conditions:
             return Compare(expr, self._op(op), stored or str(value))
         return Compare(expr, self._op(op), self._scalar(value))
 
-    def _text(self, expr: Expr, op: str, value: str, link: Link) -> Condition:
+    def _text(self, expr: Expr, op: str, value: str, link: Link) -> Condition | None:
         assert expr.ref is not None
         entry = self.a.lexicon.column(expr.ref)
         if op in ("like", "starts", "ends"):
             return Compare(expr, self._op(op), value)
-        stored = (
-            link.value
-            if link.value and value.lower() in (link.value.lower(), (self.a.sketch and value).lower()) and len(value)
-            else ""
-        )
+        stored = link.value if link.value and _alike(link.value, value) else ""
         known = self._stored(expr.ref, value) or stored
         if entry.number:
             bare = (known or value).replace(",", "").lstrip("$")
             try:
                 number = float(bare)
             except ValueError:
-                return Compare(expr, self._op(op), known or value, fold=True)
+                return None
             return Compare(expr, self._op(op), int(number) if number.is_integer() else number)
         return Compare(expr, self._op(op), known or value, fold=not known and entry.column.family == "text")
 
@@ -239,6 +240,8 @@ class Conditions:
             return condition
         table = condition.expr.table
         main = self.a.main
+        if table != main and self._one_each(table):
+            return condition
         if table == main:
             shown = self.a._select(_default())[0]
             if len(shown) == 1 and shown[0].ref and shown[0].table == main and not shown[0].agg:
@@ -301,6 +304,10 @@ class Conditions:
         if first is None:
             return None
         keys = self.a.lexicon.tables[main].key
+        branches = sum(main in (e.child, e.parent) for e in edges)
+        if branches > 1 and len(keys) == 1:
+            inner = Form((Expr(main, Ref(main, keys[0])),), tables=(main, *others), where=tests)
+            return Member(Ref(main, keys[0]), inner, negated)
         if main == first.parent and len(first.parent_columns) == 1:
             inner = Form(
                 (Expr(first.child, Ref(first.child, first.child_columns[0])),),

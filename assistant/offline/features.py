@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, refs_of, tables_of
@@ -147,6 +148,7 @@ def _of_plain(form: Form, assembler: Assembler, state: str, repeated: bool) -> d
     }
 
 
+@lru_cache(maxsize=1)
 def _asked_different() -> frozenset[str]:
     return frozenset(lemma(phrase[0]) for phrase, ops in grammar().phrases.items() if len(phrase) == 1 and any(op.kind == "distinct" for op in ops))
 

@@ -15,7 +15,7 @@ LIGHT = {"id": 0.45, "code": 0.35, "name": 0.5, "number": 0.45, "detail": 0.4, "
          "value": 0.4, "datetime": 0.3, "time": 0.45, "of": 0.0, "the": 0.0, "at": 0.15, "in": 0.1, "to": 0.1, "from": 0.2,
          "for": 0.1, "by": 0.15, "on": 0.1, "is": 0.1, "text": 0.3, "key": 0.4, "other": 0.3, "number of": 0.4, "yn": 0.0, "y": 0.0,
          "n": 0.0, "flag": 0.2, "reference": 0.1, "tbl": 0.0, "table": 0.0, "datum": 0.2, "data": 0.2, "has": 0.2, "and": 0.0, "or": 0.0,
-         "per": 0.1, "have": 0.1, "view": 0.3, "be": 0.1}  # fmt: skip
+         "per": 0.1, "have": 0.1, "view": 0.3, "be": 0.1, "billion": 0.3, "million": 0.3, "dollar": 0.3, "usd": 0.2}  # fmt: skip
 """Words that many names end with: a name is understood without them."""
 
 

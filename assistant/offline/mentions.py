@@ -77,6 +77,8 @@ def variants(word: str) -> tuple[tuple[str, float], ...]:
     found = {base: 1.0, word: 1.0}
     for other in expand(word):
         found.setdefault(lemma(other), 0.8)
+    if base in ("number", "id"):
+        found.update({"id": 0.72, "code": 0.6} if base == "number" else {"code": 0.6, "number": 0.6})
     for other in related(word):
         found.setdefault(lemma(other), 0.55)
     return tuple(found.items())
@@ -158,13 +160,15 @@ def _squeezed(lexicon: Lexicon, span: Sequence[Token]) -> Sequence[TableEntry | 
 
 _NAMING = frozenset({"named", "called", "titled", "has", "have", "live", "lives", "living", "lived"})
 """Words that lead to a value and name no column, though they share a stem with one."""
-_JOINING = frozenset({"of", "the", "in", "a", "per", "to", "for", "by", "on", "they", "were", "was", "it", "is", "are", "their", "its"})
+_JOINING = frozenset({"of", "the", "a", "per", "they", "were", "was", "it", "is", "are", "their", "its"})
 
 
 def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
     content = [part for t in span if t.lower not in _JOINING for part in _written_out(lexicon, t.lower)]
     crossing = any(t.lower in _JOINING for t in span)
     if not content or span[0].lower in _JOINING and not _squeezed(lexicon, span):
+        return (), ()
+    if crossing and _tail_is_table(lexicon, span):
         return (), ()
     scores: dict[int, tuple[TableEntry | ColumnEntry, float, bool]] = {}
     for entry in _candidates(lexicon, content):
@@ -193,6 +197,15 @@ def _counts_ids(entry: TableEntry | ColumnEntry, span: Sequence[Token]) -> bool:
     """`number of students` counts; it does not name a student number."""
     counted = len(span) > 2 and span[0].lower in ("number", "numbers", "count") and span[1].lower == "of"
     return counted and (isinstance(entry, TableEntry) or entry.identifier or not entry.number)
+
+
+def _tail_is_table(lexicon: Lexicon, span: Sequence[Token]) -> bool:
+    """`ids of the students`: the table is a mention of its own, unless a column is called so."""
+    places = [i for i, token in enumerate(span) if token.lower == "of"]
+    if not places or _squeezed(lexicon, span):
+        return False
+    tail = [token.lower for token in span[places[-1] + 1 :] if token.lower not in _JOINING]
+    return bool(tail) and any(isinstance(e, TableEntry) and _fit(e, tail)[0] > 0.95 for e in _candidates(lexicon, tail))
 
 
 NAME = "@name"

@@ -10,6 +10,7 @@ from assistant.offline.mentions import NAME, Link
 from assistant.offline.sketch import Pick, Sketch, Subquery, Test, Var
 
 WIDTH = 10
+AMOUNTS = frozenset({"salary", "pay", "wage", "price", "cost", "amount", "total", "balance", "revenue", "score", "rating", "income"})
 PLACES = {
     "city": 0.8,
     "location": 0.8,
@@ -206,6 +207,10 @@ def implied(hint: str, lexicon: Lexicon, tables: Iterable[str], var: Var) -> lis
 def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:
     if hint == "place":
         return max((PLACES.get(word, 0.0) for word in entry.lemmas), default=0.0)
+    if hint == "amount":
+        if not entry.number or entry.identifier:
+            return 0.0
+        return 0.75 if entry.lemmas & AMOUNTS else 0.5
     if hint == "text":
         if entry.column.name in lexicon.tables[entry.table].display:
             return 0.6
@@ -253,12 +258,14 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
     if link.column == NAME:
         return gain - (1.0 if need in ("summed", "ordered") else 0.0)
     entry = lexicon.column(link.ref)
+    if entry.identifier and lexicon.tables[link.table].key == (link.column,):
+        gain += 0.25
     if need == "summed" and (not entry.number or entry.identifier):
-        gain -= 1.2
+        gain -= 1.8
     if need == "ordered" and not (entry.number or entry.temporal):
         gain -= 0.8
     if need == "ordered" and entry.identifier:
-        gain -= 0.5
+        gain -= 1.2
     if need == "text" and entry.column.family != "text":
         gain -= 0.8
     if entry.target and "id" not in var.text.lower() and need:
