@@ -8,7 +8,7 @@ from assistant.offline import memory
 from assistant.offline.figures import listed
 from assistant.offline.forms import Form
 from assistant.offline.lookup import look_up
-from assistant.offline.parser import probes, read
+from assistant.offline.parser import ASK, probes, read
 from assistant.offline.replies import Asked, sentence
 from assistant.offline.scope import in_scope
 from assistant.offline.sources import Source, named_in
@@ -22,10 +22,10 @@ from tools.desk import Desk, Reading
 
 SURE = 0.5
 """Below this the answer says that it may be misread."""
-DOUBT = 0.15
+DOUBT = 0.2
 """Below this the readings are offered instead of an answer."""
 NEAR = 0.7
-"""Another reading is offered when its confidence is at least this part of the best one's."""
+"""Beside a sure answer another reading is offered when its confidence is at least this part of the best one's."""
 IN_HAND = 0.3
 """How much surer another database must be read than the one in hand."""
 CONTINUES = "continues the question before"
@@ -131,12 +131,15 @@ class Answering:
             return say(await self.why())
         lost = bool(understood.unknown_words) and not in_scope(question, source.tables)
         if understood.best is None or lost:
-            return say(self._declined(understood, candidates))
+            self.kept["declined"] = question
+            return say(self._declined(question, understood, candidates))
+        self.kept.pop("declined", None)
         return self._answer_or_ask(Plan(question, source, understood, before=self.before))
 
     def _answer_or_ask(self, plan: Plan) -> Step:
         readings, best = plan.understanding.readings, plan.reading
-        if plan.understanding.ask and len(readings) > 1:
+        unsure = best.confidence < ASK
+        if plan.understanding.ask and len(readings) > 1 and not unsure:
             return self._ask("This can mean several things here:", plan)
         if best.confidence < DOUBT:
             return self._ask("I am not sure what is meant. Is it one of these?", plan)
@@ -176,7 +179,8 @@ class Answering:
         """Call for the query of the plan's reading."""
         self.plan = plan
         reading, others = plan.reading, plan.understanding.readings[plan.at + 1 :]
-        near = [each for each in others if each.confidence >= NEAR * reading.confidence and each.label != reading.label]
+        least = NEAR * reading.confidence if reading.confidence >= SURE else 0.0
+        near = [each for each in others if each.confidence >= least and each.label != reading.label]
         self.desk.reading = Reading(
             database=plan.source.name,
             sql=reading.sql,
@@ -253,21 +257,25 @@ class Answering:
             remarks.append(f"I could not place {words} and left it out.")
         return " ".join(remarks)
 
-    def _declined(self, understood: Understanding, candidates: Sequence[Source]) -> str:
+    def _declined(self, question: str, understood: Understanding, candidates: Sequence[Source]) -> str:
         about = [word for source in candidates for word in subjects(source, 6)][:10]
         if not about:
             names = listed([repr(source.name) for source in candidates])
             return f"I know no tables of {names} yet; say “train {candidates[0].name}” first."
         whose = "Your databases hold" if len(candidates) > 1 else f"{candidates[0].name} holds"
         what = listed([f"“{word}”" for word in understood.unknown_words])
-        start = f"{whose} nothing about {what}." if what else f"I cannot answer that from {candidates[0].name}."
+        start = f"I cannot answer that from {candidates[0].name}."
+        if what and not any(in_scope(question, source.tables) for source in candidates):
+            start = f"{whose} nothing about {what}."
+        elif what:
+            start = f"I did not understand that: I could not place {what}."
         return f"{start} I can answer about: {', '.join(about)}."
 
     # ------------------------------------------------------------ about answers
 
     async def again(self, before: str) -> Step:
         """Answer the last question once more, with what has been noted since."""
-        last = self.previous()
+        last = None if "declined" in self.kept else self.previous()
         source = self.source(self.kept.get("database"))
         if last is None or source is None or last.best is None:
             return say(before)

@@ -262,6 +262,8 @@ def _noun(asked: Asked) -> str:
         return "rows"
     if form.group and not (len(form.group) == 1 and form.group[0].bucket):
         ref = form.group[0].ref
+        if asked.rows and any(isinstance(cell, bool) for cell in asked.rows[0]):
+            return "groups"
         if ref is not None and len({expr.table for expr in form.group}) == 1 < len(form.group):
             return _table_words(ref.table)
         return _words(ref.column, ref.table) if ref else "groups"
