@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(downloads())
     app.include_router(unknown)
     mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
-    runtime.mend()
+    runtime.mend(_tell)
     return app
 
 

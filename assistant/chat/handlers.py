@@ -88,7 +88,9 @@ async def resume(thread: ThreadDict) -> None:
 async def hear(message: cl.Message) -> None:
     """Carry out a command, or take a turn of the conversation."""
     await cl.context.emitter.send_window_message({"tabletalk": "thread", "id": cl.context.session.thread_id})
-    text = f"/{message.command} {message.content}" if message.command else message.content
+    typed = message.content.strip()
+    # A command picked from the menu is not part of the text; who picks one and types another means the other.
+    text = f"/{message.command} {typed}" if message.command and not typed.startswith("/") else typed
     command = commands.parse(text)
     try:
         await (turn.take(text) if command is None else commands.carry_out(command))

@@ -42,11 +42,15 @@ LIST = """
 """
 
 OPEN = """
-    INSERT INTO chat.threads (id, workspace_id, user_id) VALUES (:id, :workspace, :person)
+    INSERT INTO chat.threads (id, workspace_id, user_id)
+    SELECT :id, m.workspace_id, u.id FROM tabletalk.users u JOIN tabletalk.members m ON m.user_id = u.id
+    WHERE u.name = :person ORDER BY m.workspace_id LIMIT 1
     ON CONFLICT (id) DO UPDATE SET updated_at = now()
-    WHERE chat.threads.user_id = :person AND chat.threads.workspace_id = :workspace
+    WHERE chat.threads.user_id = EXCLUDED.user_id AND chat.threads.workspace_id = EXCLUDED.workspace_id
     RETURNING id
 """
+
+NAME = "UPDATE chat.threads SET name = :name WHERE id = :id"
 
 SAVE_STEP = """
     INSERT INTO chat.steps (id, thread_id, data) VALUES (:id, :thread, CAST(:data AS jsonb))
@@ -111,14 +115,15 @@ class ChatHistory(BaseDataLayer):
         tags: list[str] | None = None,
     ) -> None:
         """Name a conversation; what Chainlit would keep of its session beside that is not needed again."""
+        if not name:
+            return
+        values = {"id": thread_id, "name": " ".join(name.split())[:200]}
+        if user_id is not None:
+            # The first message names it; whatever it comes to, the name must not be lost to a restart.
+            await self._write(thread_id, NAME, values)
+            return
         async with self._lock(thread_id), self._box.store.begin() as session:
-            if user_id is not None:
-                await self._open(session, thread_id)
-            if name:
-                await session.execute(
-                    text("UPDATE chat.threads SET name = :name WHERE id = :id"),
-                    {"id": thread_id, "name": " ".join(name.split())[:200]},
-                )
+            await session.execute(text(NAME), values)
 
     async def list_threads(self, pagination: Pagination, filters: ThreadFilter) -> PaginatedResponse[ThreadDict]:
         """Give a page of a person's conversations, the latest first, without their content."""
@@ -192,17 +197,8 @@ class ChatHistory(BaseDataLayer):
     @queue_until_user_message()
     async def create_step(self, step_dict: StepDict) -> None:
         """Keep a step as Chainlit sent it; a later write of the same step replaces it."""
-        thread_id = step_dict["threadId"]
-        async with self._lock(thread_id), self._box.store.begin() as session:
-            await self._open(session, thread_id)
-            await session.execute(
-                text(SAVE_STEP),
-                {
-                    "id": step_dict["id"],
-                    "thread": thread_id,
-                    "data": _json(dict(step_dict)),
-                },
-            )
+        values = {"id": step_dict["id"], "thread": step_dict["threadId"], "data": _json(dict(step_dict))}
+        await self._write(step_dict["threadId"], SAVE_STEP, values)
 
     @queue_until_user_message()
     async def update_step(self, step_dict: StepDict) -> None:
@@ -291,15 +287,9 @@ class ChatHistory(BaseDataLayer):
     async def _open(self, session: AsyncSession, thread_id: str) -> None:
         """Make the conversation when it is new; NotAllowed when it is another person's."""
         user = context.session.user
-        if not isinstance(user, PersistedUser):
+        if user is None:
             raise NotAllowed("Sign in first; a conversation belongs to a person.")
-        person = await find_person(self._box.store, user.identifier)
-        values = {
-            "id": thread_id,
-            "workspace": person.workspace_id,
-            "person": person.user_id,
-        }
-        if await session.scalar(text(OPEN), values) is None:
+        if await session.scalar(text(OPEN), {"id": thread_id, "person": user.identifier}) is None:
             raise NotAllowed(f"The conversation {thread_id!r} is another person's.")
 
     async def _person(self, user_id: str | None) -> Actor:

@@ -5,9 +5,14 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from tools.credentials import secret_key
+from tools.errors import AssistantError
 from tools.settings import Settings
 
 HERE = Path(__file__).parent
@@ -32,7 +37,6 @@ WORDS = {
     "chat.messages.status.using": "",
     "chat.messages.status.used": "",
     "chat.messages.actions.copy.success": "Copied",
-    "chat.watermark": "Tabletalk only reads. Every answer shows its query.",
     "threadHistory.sidebar.title": "Conversations",
     "threadHistory.sidebar.empty": "No conversations yet",
     "threadHistory.thread.untitled": "Untitled",
@@ -67,7 +71,7 @@ def prepare(settings: Settings) -> Path:
     words = folder / ".chainlit" / "translations"
     words.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(HERE / "config.toml", folder / ".chainlit" / "config.toml")
-    (words / "en-US.json").write_text(json.dumps(_translation(), indent=1), encoding="utf-8")
+    (words / "en-US.json").write_text(json.dumps(_translation(_foot(settings)), indent=1), encoding="utf-8")
     shutil.rmtree(folder / "public", ignore_errors=True)
     shutil.copytree(HERE / "public", folder / "public")
     (folder / "chainlit_en-US.md").write_text(welcome(), encoding="utf-8")
@@ -76,11 +80,15 @@ def prepare(settings: Settings) -> Path:
     return folder
 
 
-def mend() -> None:
-    """Mend two things in Chainlit once it is mounted at the root.
+Tell = Callable[[Request, Exception], Awaitable[Response]]
 
-    Its page links to other hosts: it must open without a network, and tell nobody. Its middleware that checks the
-    path does nothing at the root, but logs an error for every browser that leaves before an answer.
+
+def mend(tell: Tell) -> None:
+    """Mend three things in Chainlit once it is mounted at the root.
+
+    It shall answer errors raised on purpose as `tell` does, not with a bare 500. Its page links to other hosts: it
+    must open without a network, and tell nobody. Its middleware that checks the path does nothing at the root, but
+    logs an error for every browser that leaves before an answer.
     """
     from chainlit import server  # reads the environment when it is imported
 
@@ -89,6 +97,7 @@ def mend() -> None:
     def page(root_path: str) -> str:
         return re.sub(r'<link\s[^>]*href="https?://[^>]*>\s*', "", shipped(root_path))
 
+    server.app.add_exception_handler(AssistantError, tell)
     server.get_html_template = page
     checks = [one for one in server.app.user_middleware if getattr(one.cls, "__name__", "") == "ChainlitMiddleware"]
     for one in checks:
@@ -100,13 +109,20 @@ def welcome() -> str:
     return WELCOME.read_text(encoding="utf-8") if WELCOME.is_file() else ""
 
 
-def _translation() -> dict[str, object]:
+def _foot(settings: Settings) -> str:
+    """What stands under the composer: which model reads the questions is seen at any time."""
+    if settings.model:
+        return "Tabletalk only reads. Every answer shows its query."
+    return "`offline model` · **/model** connects another. Tabletalk only reads; every answer shows its query."
+
+
+def _translation(foot: str) -> dict[str, object]:
     package = importlib.util.find_spec("chainlit")
     assert package is not None, "chainlit is a dependency"
     assert package.origin is not None, "chainlit is a package of files"
     shipped = Path(package.origin).parent / "translations" / "en-US.json"
     translation: dict[str, object] = json.loads(shipped.read_text(encoding="utf-8"))
-    for path, words in WORDS.items():
+    for path, words in {**WORDS, "chat.watermark": foot}.items():
         *parents, last = path.split(".")
         place = translation
         for parent in parents:

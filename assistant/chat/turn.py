@@ -30,6 +30,9 @@ STEPS = {
 }
 """Tool -> what a person reads while it runs and after; others are called by their own name."""
 
+UNSEEN = {"ask_back", "register_database"}
+"""Tools that only show a card: the card says it all."""
+
 QUERIES = {"run_query", "rerun_query"}
 
 YES = {"forget_database": "Forget it", "untrain_tables": "Untrain"}
@@ -83,11 +86,15 @@ class Screen:
         match event:
             case TextDelta(text=text):
                 await self._text(text)
-            case ToolCalled(id=call) if call not in self._refused:
+            case ToolCalled(id=call, name=name) if call not in self._refused and name not in UNSEEN:
                 await self.close()
                 await self._begin(event)
             case ToolReturned():
                 await self._end(event)
+            case Shown(card=ChoicesCard(prompt=prompt) as card) if prompt:
+                # What is asked stands as text above its buttons, and what the model adds goes on behind it.
+                await self._text(f"{prompt} ")
+                await self._card(card.model_copy(update={"prompt": ""}).model_dump(mode="json"))
             case Shown(card=card):
                 await self._card(card.model_dump(mode="json"))
             case ApprovalNeeded(calls=calls):

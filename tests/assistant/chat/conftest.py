@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.openai_stub import Stub, serve
 from tools.settings import Settings
+
+# Importing Chainlit writes a configuration and two dozen translations into this folder: not into the working one.
+os.environ.setdefault("CHAINLIT_APP_ROOT", tempfile.mkdtemp(prefix="tabletalk-chainlit-"))
 
 Answer = TypeVar("Answer")
 

@@ -49,18 +49,27 @@ const KEYWORDS = new Set(
     'asc desc nulls last interval over partition filter within cast extract using values true false similar to escape').split(' ')
 );
 
+const CLAUSES = new Set('from where group order having limit union left right inner full cross join'.split(' '));
+const JOINING = new Set('left right inner full cross outer'.split(' '));
+
 parts.Sql ??= function Sql({ text }) {
   const tokens = text.split(/('(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\b\d+(?:\.\d+)?\b|\b[A-Za-z_]\w*\b)/);
-  const kind = (token) =>
-    /^'/.test(token) ? 'tt-sql-text' : /^\d/.test(token) ? 'tt-sql-number' : KEYWORDS.has(token.toLowerCase()) ? 'tt-sql-word' : null;
-  return (
-    <code>
-      {tokens.map((token, at) => {
-        const name = kind(token);
-        return name ? <span key={at} className={name}>{token}</span> : token;
-      })}
-    </code>
-  );
+  // A query of one line is laid out by its clauses; one that was written on several keeps them.
+  const oneLine = !text.trim().includes('\n');
+  let depth = 0;
+  let before = '';
+  const draw = (token, at) => {
+    const word = token.toLowerCase();
+    if (at % 2 === 0) {
+      depth += (token.match(/\(/g) || []).length - (token.match(/\)/g) || []).length;
+      return token;
+    }
+    const starts = oneLine && at > 1 && depth === 0 && CLAUSES.has(word) && !JOINING.has(before);
+    before = word;
+    const kind = /^'/.test(token) ? 'tt-sql-text' : /^\d/.test(token) ? 'tt-sql-number' : KEYWORDS.has(word) ? 'tt-sql-word' : null;
+    return <span key={at} className={kind}>{starts ? '\n' : ''}{token}</span>;
+  };
+  return <code>{tokens.map(draw)}</code>;
 };
 
 parts.Query ??= function Query({ sql }) {
