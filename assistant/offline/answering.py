@@ -8,6 +8,7 @@ from assistant.offline import memory
 from assistant.offline.figures import listed
 from assistant.offline.forms import Form
 from assistant.offline.lookup import look_up
+from assistant.offline.noted import USES, with_notes
 from assistant.offline.parser import ASK, probes, read
 from assistant.offline.replies import Asked, sentence
 from assistant.offline.scope import in_scope
@@ -16,9 +17,10 @@ from assistant.offline.step import Call, Returned, Step, call, choices, say
 from assistant.offline.suggesting import follow_ups, subjects, suggestions
 from assistant.offline.telling import reason
 from assistant.offline.understanding import ReadingOf, Understanding
-from tools import queries
+from tools import queries, schemas
 from tools.cards import Choice
 from tools.desk import Desk, Reading
+from tools.schemas import TrainedTable
 
 SURE = 0.5
 """Below this the answer says that it may be misread."""
@@ -162,8 +164,18 @@ class Answering:
             # What the question before was about stays in sight: a follow-up does not name it again.
             near = set(self.desk.found) | memory.tables_in(previous)
             tables = tuple(table for table in tables if table.shape.qualified_name in near) or tables
+        return await self._read_with(source, tables, question, previous)
+
+    async def _read_with(
+        self, source: Source, tables: Sequence[TrainedTable], question: str, previous: Understanding | None
+    ) -> Understanding:
         found = await look_up(self.desk, source, probes(question, tables))
-        return read(question, tables, source.dialect, self.desk.today, previous, found)
+        understood = read(question, tables, source.dialect, self.desk.today, previous, found)
+        notes = await schemas.list_notes(self.desk.box, self.desk.actor, source.name)
+        if not notes:
+            return understood
+        told = [with_notes(each, question, source, notes, self.desk.today) for each in understood.readings]
+        return replace(understood, readings=tuple(told))
 
     async def _verified(self, source: Source, question: str) -> Plan | None:
         """The plan of a question that a person has verified word for word; None when nobody has."""
@@ -237,7 +249,9 @@ class Answering:
                 plan.source, Understanding(plan.question, (plan.reading,)), self.desk.today
             )
         asked = Asked(plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today)
-        return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked)) if part))
+        noted = [] if plan.before else [reason for reason in plan.reading.reasons if reason.startswith(USES)]
+        after = " ".join(f"This {reason}." for reason in noted)
+        return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked), after) if part))
 
     def _keep_reading(self, plan: Plan) -> None:
         """Keep what a follow-up builds on; of a verified query nobody knows the form."""
@@ -283,7 +297,7 @@ class Answering:
         best = understood.best
         if best is None or best.sql == last.best.sql:
             return say(
-                f"{before} The answer stays as it is: I cannot put this note into the query by rule. "
+                f"{before} The answer stays as it is: by rule I cannot put this note into the query. "
                 "It is kept for everybody who asks, and a connected model follows it."
             )
         return self._query(Plan(last.question, source, understood, before=f"{before} New answer:"))
@@ -292,8 +306,7 @@ class Answering:
         """Read the last question again, and the questions before that it goes on from."""
         understood: Understanding | None = None
         for question in self.kept.get("chain", ()):
-            found = await look_up(self.desk, source, probes(question, source.tables))
-            understood = read(question, source.tables, source.dialect, self.desk.today, understood, found)
+            understood = await self._read_with(source, source.tables, question, understood)
         return understood or Understanding("")
 
     def asked(self) -> str | None:

@@ -110,11 +110,15 @@ async def test_forgetting_waits_for_a_word(talk: Talk, sales: str, toolbox: Tool
 
 
 async def test_a_correction_is_kept_as_a_note(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
-    await talk.say("What is the total of all orders?")
+    await talk.say("What is the average total of orders?")
     said = await talk.say("that's wrong, the total must not include cancelled orders")
     assert "Noted for sales" in said
+    assert "New answer" in said
+    entry = (await queries.list_queries(toolbox, talk.actor))[0]
+    assert entry.answer is not None and any("uses the note by" in reason for reason in entry.answer.reasons)
     notes = await schemas.list_notes(toolbox, actor, "sales")
     assert [note.text for note in notes] == ["the total must not include cancelled orders"]
+    assert "This uses the note by" in await talk.say("What is the average total of orders per status?")
     assert "Removed" in await talk.say("undo note")
     assert await schemas.list_notes(toolbox, actor, "sales") == ()
 
