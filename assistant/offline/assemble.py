@@ -79,7 +79,7 @@ class Assembler:
         people = grammar().people
 
         def person(name: str) -> bool:
-            return bool({w.lemma for w in self.lexicon.tables[name].words} & people)
+            return self.lexicon.tables[name].words[-1].lemma in people
 
         if person(table):
             return table
@@ -289,9 +289,6 @@ class Assembler:
                 )
                 keys = form.select
             return form.change(group=self._with_keys(keys, choice))
-        if groups and not counted:
-            extra = tuple(e for e in groups if e not in shown)
-            return form.change(select=(*extra, *form.select)) if not form.star and not self.sketch.supers else form
         return form
 
     def _with_keys(self, exprs: tuple[Expr, ...], choice: Choice, counted: str = "") -> tuple[Expr, ...]:

@@ -8,6 +8,7 @@ from assistant.offline.lexicon import Lexicon
 from assistant.offline.mentions import Item, Link
 from assistant.offline.periods import Period, of_year
 from assistant.offline.sketch import Lack, Operand, Order, Pick, Sketch, Subquery, Super, Test, Var
+from tools.schemas.vocabulary import lemma
 
 WEAK = 0.6
 """Below this a word is only related to a column."""
@@ -351,6 +352,13 @@ class Clauses:
             self.at += 1
             self.sketch.supers.append(Super(Pick(self.column(item)), _EXTREMES[first]))
             return
+        if self.peek(1).kind == "table" and self.peek(1).start == item.end and self.lexicon.column(item.links[0].ref).flag:
+            self.at += 1
+            var = self.var(item)
+            flags = [link for link in item.links if self.lexicon.column(link.ref).flag]
+            var.links = flags or var.links
+            self.add_test(Test(Pick(var), "true"))
+            return
         if self.head and self.fresh and self._entity(item):
             self.on_table(replace(item, kind="table", links=tuple(Link(x.table, score=x.score) for x in item.links)))
             return
@@ -455,6 +463,8 @@ class Clauses:
             self.sketch.picks.append(pick)
         else:
             self.sketch.dropped.append(pick.var.text)
+            if pick.var.links[0].score < 0.85:
+                return
             self.sketch.tables.append(
                 Var("table", pick.var.text, [Link(link.table, score=link.score * 0.8) for link in pick.var.links])
             )
@@ -706,9 +716,29 @@ class Clauses:
             self.unpick(pick)
             self.pending = None
         if pick is None:
-            pick = Pick(Var("column", item.text, [], near=self.near, hint="time", start=item.start))
+            var = Var("column", item.text, self.happened(), near=self.near, hint="time", start=item.start)
+            pick = Pick(var)
         if isinstance(item.value, Period):
             self.add_test(Test(pick, "=", [item.value]))
+
+    def happened(self) -> list[Link]:
+        """Date columns that bear the verb before a period: `shipped last month` is about shipped_at."""
+        for back in range(2, 5):
+            item = self.peek(-back)
+            if item.kind == "op" and not item.is_op("logic", "fill", "compare"):
+                break
+            words = {lemma(word) for word in item.text.lower().split()}
+            links = [
+                Link(entry.table, entry.column.name, score=0.9)
+                for entry in self.lexicon.columns
+                if entry.temporal and words & (entry.lemmas - {"date", "time", "at", "datetime", "day"})
+            ]
+            if links and item.kind != "table":
+                test = self.last
+                if item.kind == "value" and test in self.sketch.tests and len(test.values) == 1 and test.op == "=":
+                    self.sketch.tests.remove(test)
+                return links
+        return []
 
     def _dated(self, pick: Pick) -> bool:
         """True for a date, or a year kept as a number."""
@@ -765,6 +795,10 @@ class Clauses:
             self.at += 1
             self.compare(op, "", number)
             return
+        placed = self._logic(prior, "of") and prior.text.lower() in ("in", "during", "of", "for")
+        year = isinstance(number, int) and 1900 <= number <= 2100 and self.peek().kind not in ("table", "column")
+        if placed and year and self.pending is not None and not self._dated(self.pending):
+            self.pending = None
         if self.pending is not None and (
             self.peek(-2).kind in ("column", "table")
             or self._logic(self.peek(-2), "is", "relative")
@@ -961,7 +995,9 @@ class Clauses:
             hint = hint or "time"
         if isinstance(operand, Subquery) and not hint:
             hint = "amount"
-        kind = hint or (("age" if self._aged() else "count") if number else "")
+        amount = op in ("<", ">") and self._near_has({"total", "amount", "price", "value", "salary", "balance"})
+        aged = self._near_has({"age"})
+        kind = hint or (("age" if aged else "amount" if amount else "count") if number else "")
         if kind == "count":
             self.add_test(Test(Pick(None, "count"), op, [operand]))
             return
@@ -971,10 +1007,12 @@ class Clauses:
             self.at += 1
         self.add_test(Test(Pick(var), op, [operand]))
 
-    def _aged(self) -> bool:
-        """True when the table at hand has an age: `students under 20`."""
+    def _near_has(self, words: set[str]) -> bool:
+        """True when the table at hand has a number column of such a name: `students under 20`, `orders above 500`."""
         near = self.near or self.sketch.subject
-        return near is not None and any("age" in c.lemmas for c in self.lexicon.tables[near.links[0].table].columns.values())
+        if near is None:
+            return False
+        return any(c.number and not c.identifier and c.lemmas & words for c in self.lexicon.tables[near.links[0].table].columns.values())
 
     def between(self) -> None:
         """`between A and B`."""
@@ -1074,10 +1112,10 @@ class Clauses:
                 self.at += 1
             else:
                 return
-        word = self.peek().text.lower()
-        bucket = _BUCKETS.get(word)
-        if bucket:
-            self.sketch.groups.append(Pick(Var("column", word, [], near=self.near, hint="time"), bucket=bucket))
+        spoken = self.peek()
+        if spoken.is_op("bucket") and spoken.op:
+            bucket = Pick(Var("column", spoken.text, [], near=self.near, hint="time"), bucket=spoken.op.value)
+            self.sketch.groups.append(bucket)
             self.at += 1
 
     def _open_super(self) -> bool:
@@ -1391,15 +1429,3 @@ class Clauses:
         self.fresh.append(pick)
 
 
-_BUCKETS = {
-    "year": "year",
-    "years": "year",
-    "month": "month",
-    "months": "month",
-    "week": "week",
-    "weeks": "week",
-    "quarter": "quarter",
-    "day": "day",
-    "days": "day",
-    "date": "day",
-}

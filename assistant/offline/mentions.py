@@ -77,8 +77,6 @@ def variants(word: str) -> tuple[tuple[str, float], ...]:
     found = {base: 1.0, word: 1.0}
     for other in expand(word):
         found.setdefault(lemma(other), 0.8)
-    if base in ("number", "id"):
-        found.update({"id": 0.72, "code": 0.6} if base == "number" else {"code": 0.6, "number": 0.6})
     for other in related(word):
         found.setdefault(lemma(other), 0.55)
     return tuple(found.items())
@@ -190,6 +188,8 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
         columns.extend(Link(t.name, NAME, score=0.9) for t in lexicon.tables.values() if t.name not in tabled and t.named)
     if [lemma(word) for word in content] == ["full", "name"] and not any(link.score > 0.9 for link in columns):
         columns = [Link(t.name, NAME, score=1.0) for t in lexicon.tables.values() if len(t.display) > 1] or columns
+    if len(content) == 1 and any(link.score >= 0.97 for link in tables):
+        columns = [link for link in columns if link.score >= 0.95]
     return _best(tables), _best(columns)
 
 
@@ -269,6 +269,9 @@ def _fit(entry: TableEntry | ColumnEntry, content: Sequence[str]) -> tuple[float
     if not best[0] and len(content) > 1 and content[-1] in _TRAILING and isinstance(entry, ColumnEntry):
         quality, weak = _fit_words(entry.words, content[:-1])
         best = (0.93 * quality, weak) if entry.column.family == "text" or entry.identifier else best
+    if isinstance(entry, ColumnEntry) and "id" in entry.lemmas and len(content) > 1 and content[-1] in ("number", "numbers"):
+        quality, weak = _fit_words(entry.words, (*content[:-1], "id"))
+        best = max(best, (0.93 * quality, weak))
     if isinstance(entry, ColumnEntry) and "id" in entry.lemmas and best[0] < 0.9:
         best = (min(best[0], 0.5), best[1]) if not {lemma(word) for word in content} & _IDS else best
     if isinstance(entry, ColumnEntry) and entry.raw:

@@ -223,10 +223,10 @@ def standing(ranked: Sequence[Candidate], candidate: Candidate) -> dict[str, flo
 
 def _understood(cover: Cover) -> dict[str, float]:
     """How much of what the question names is known: its nouns, names and values."""
-    links = [item for item in cover.items if item.kind in ("table", "column", "value")]
-    covered = sum(item.score * (item.end - item.start) for item in links)
+    links = [item for item in cover.items if item.kind in ("table", "column", "value") or item.is_op("measure")]
+    covered = sum((item.score or 1.0) * (item.end - item.start) for item in links)
     unknown = [item for item in cover.items if item.kind == "unknown"]
-    exact = sum(item.score > 0.95 for item in links)
+    exact = sum(item.score > 0.95 or item.is_op("measure") for item in links)
     return {
         "known share": covered / (covered + len(unknown) + 0.01),
         "no table named": float(not any(item.kind == "table" and item.score > 0.85 for item in links)),
