@@ -8,6 +8,7 @@ from chainlit.types import CommandDict
 from sqlalchemy import select
 
 from assistant.chat.door import actor, door
+from assistant.chat.draw_result import short_names
 from assistant.chat.screen import say
 from tools import databases, jobs, queries, schemas
 from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, TableCard
@@ -79,15 +80,17 @@ async def _databases(box: Toolbox, person: Actor, _rest: str) -> None:
 
 async def _tables(box: Toolbox, person: Actor, rest: str) -> None:
     name, _ = await _which(box, person, rest)
+    tables = await schemas.catalog(box, person, name)
+    names = short_names([table.shape.qualified_name for table in tables])
     rows = [
         (
-            table.shape.qualified_name,
+            shown,
             f"{table.shape.row_estimate:,}" if table.shape.row_estimate is not None else "",
             f"{len(table.shape.columns):,}",
             "no" if table.trained_at is None else "changed since" if table.stale else "yes",
             table.description,
         )
-        for table in await schemas.catalog(box, person, name)
+        for shown, table in zip(names, tables, strict=True)
     ]
     await say(*_listed(f"Tables of {name}", ("table", "rows, about", "columns", "trained", "description"), rows))
 
