@@ -149,9 +149,10 @@ def test_what_destroys_waits_for_a_word(page: Page, site: Site) -> None:
     card = page.locator(".tt-approval")
     expect(card).to_contain_text("This removes sales")
     expect(card).to_contain_text("The database itself is not touched")
-    site.stub.script[:] = [Say("Kept.")]
+    site.stub.script[:] = [Say("Very well, it stays.")]
     card.get_by_role("button", name="Keep").click()
     expect(card).to_contain_text("Kept; nothing was done.")
+    expect(page.get_by_text("Very well, it stays.")).to_be_visible()
     say(page, "/databases")
     expect(page.get_by_role("cell", name="sales", exact=True)).to_be_visible()
     page.reload()
