@@ -43,6 +43,11 @@ class Desk:
     """What one may want to ask next; doors show them as buttons under the answer."""
 
     @property
+    def databases(self) -> tuple[str, ...]:
+        """Databases that this conversation is about; empty for all of them."""
+        return tuple(self.memory.get("databases", ()))
+
+    @property
     def schemas(self) -> tuple[str, ...]:
         """Schemas of the database in hand that this conversation is about; empty for all of them."""
         return tuple(self.memory.get("schemas", ()))

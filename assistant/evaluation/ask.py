@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete
@@ -74,8 +75,10 @@ async def _ask(box: Toolbox, actor: Actor, source: Source, case: Case) -> Outcom
 
 
 async def _open(box: Toolbox, here: Actor, source: Source, case: Case) -> None:
-    """A new conversation with the database in hand, and only the case's schema in sight."""
-    memory = {"schemas": [case.schema_name]} if case.schema_name else {}
+    """A new conversation with only the database, and the case's schema of it, in sight."""
+    memory: dict[str, Any] = {"databases": [source.name]}
+    if case.schema_name:
+        memory["schemas"] = [case.schema_name]
     async with box.store.begin() as session:
         session.add(
             ConversationRow(
@@ -127,7 +130,7 @@ async def _judge(box: Toolbox, here: Actor, source: Source, outcome: Outcome, qu
     facts: dict[str, object] = {"rejections": sum(entry.verdict == "rejected" for entry in asked)}
     gold_sql = qualified(outcome.case.gold_sql, outcome.case.schema_name, source.tables, source.dialect)
     try:
-        gold = await _read(box, here, source, gold_sql)
+        gold = await _read(box, here, source.name, gold_sql)
     except AssistantError as error:
         return outcome.model_copy(update=facts | {"gold_error": f"{error.title}: {error}"})
     facts["gold"] = _preview(gold)
@@ -138,8 +141,8 @@ async def _judge(box: Toolbox, here: Actor, source: Source, outcome: Outcome, qu
     if entry.result is not None:
         columns = tuple(column.name for column in entry.result.columns)
         answer = Table(columns=columns, rows=entry.result.rows)
-        if entry.result.truncated and entry.sql_executed:
-            answer = await _read(box, here, source, entry.sql_asked)
+        if entry.result.truncated:
+            answer = await _read(box, here, entry.database, entry.sql_asked)
     verdict = compare(gold, answer, order_of(gold_sql, source.dialect))
     facts |= {
         "right": verdict.right,
@@ -153,9 +156,9 @@ async def _judge(box: Toolbox, here: Actor, source: Source, outcome: Outcome, qu
     return outcome.model_copy(update=facts)
 
 
-async def _read(box: Toolbox, here: Actor, source: Source, sql: str) -> Table:
+async def _read(box: Toolbox, here: Actor, database: str, sql: str) -> Table:
     wide = replace(box, settings=box.settings.model_copy(update={"query_rows": COMPARED_ROWS}))
-    result = await queries.run(wide, here, source.name, sql)
+    result = await queries.run(wide, here, database, sql)
     return Table(columns=tuple(column.name for column in result.columns), rows=result.rows)
 
 

@@ -20,10 +20,12 @@ class Source:
 
 
 async def look(desk: Desk) -> tuple[Source, ...]:
-    """Give every database of the workspace, the one in hand first: of it only the schemas in question."""
+    """Give every database that the conversation may be about, the one in hand first; of it the schemas in question."""
     found = []
     registered = await databases.list_databases(desk.box, desk.actor)
     for database in sorted(registered, key=lambda one: one.name != desk.database):
+        if desk.databases and database.name not in desk.databases:
+            continue
         tables = await schemas.catalog(desk.box, desk.actor, database.name)
         inside = desk.schemas if database.name == desk.database else ()
         if inside:
