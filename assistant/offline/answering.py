@@ -47,6 +47,8 @@ class Plan:
     """Which of the readings is tried."""
     before: str = ""
     """Words that stand before the sentence."""
+    corrected: bool = False
+    """It is the last question once more, after a note that the words before it tell."""
 
     @property
     def reading(self) -> ReadingOf:
@@ -61,7 +63,6 @@ class Answering:
     desk: Desk
     sources: tuple[Source, ...]
     plan: Plan | None = None
-    before: str = ""
     _searched: bool = field(default=False)
 
     # ------------------------------------------------------------ what was said before
@@ -136,7 +137,8 @@ class Answering:
             self.kept["declined"] = question
             return say(self._declined(question, understood, candidates))
         self.kept.pop("declined", None)
-        return self._answer_or_ask(Plan(question, source, understood, before=self.before))
+        moved = self.desk.database not in {None, source.name} and named is None
+        return self._answer_or_ask(Plan(question, source, understood, before=f"From {source.name}:" if moved else ""))
 
     def _answer_or_ask(self, plan: Plan) -> Step:
         readings, best = plan.understanding.readings, plan.reading
@@ -185,7 +187,7 @@ class Answering:
         example = found[0].example
         reasons = (f"verified by {example.created_by}" if example.created_by else "verified",)
         reading = ReadingOf(example.sql, Form(select=()), f"the verified question “{example.question}”", 0.97, reasons)
-        return Plan(question, source, Understanding(question, (reading,)), before=self.before)
+        return Plan(question, source, Understanding(question, (reading,)))
 
     def _query(self, plan: Plan) -> Step:
         """Call for the query of the plan's reading."""
@@ -249,7 +251,7 @@ class Answering:
                 plan.source, Understanding(plan.question, (plan.reading,)), self.desk.today
             )
         asked = Asked(plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today)
-        noted = [] if plan.before else [reason for reason in plan.reading.reasons if reason.startswith(USES)]
+        noted = [] if plan.corrected else [reason for reason in plan.reading.reasons if reason.startswith(USES)]
         after = " ".join(f"This {reason}." for reason in noted)
         return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked), after) if part))
 
@@ -300,7 +302,7 @@ class Answering:
                 f"{before} The answer stays as it is: by rule I cannot put this note into the query. "
                 "It is kept for everybody who asks, and a connected model follows it."
             )
-        return self._query(Plan(last.question, source, understood, before=f"{before} New answer:"))
+        return self._query(Plan(last.question, source, understood, before=f"{before} New answer:", corrected=True))
 
     async def _read_anew(self, source: Source) -> Understanding:
         """Read the last question again, and the questions before that it goes on from."""
