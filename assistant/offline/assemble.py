@@ -70,6 +70,9 @@ class Assembler:
             link = self.assignment.link(pick.var)
             if link:
                 return link.table
+        for pick in self.sketch.picks:
+            if pick.measure and (found := measure(pick.measure, "", self.assignment.tables, self.lexicon, self.graph)):
+                return found[0].table
         return self.assignment.tables[0] if self.assignment.tables else next(iter(self.lexicon.tables), "")
 
     def _person(self, table: str) -> str:
@@ -442,7 +445,7 @@ def _choices(base: Form, shows: Sequence[str], unsaid: bool) -> Iterator[Choice]
     for point in product(
         shows,
         (False, True) if plain else (False,),
-        ("rows", "distinct") if any(e.agg == "count" or (e.agg == "sum" and e.times is None) for e in exprs) else ("rows",),
+        ("rows", "distinct") if any((e.agg == "count" and (e.ref or len(tables_of(base)) > 1)) or (e.agg == "sum" and e.times is None) for e in exprs) else ("rows",),
         ("join", "in") if not base.group and not base.having and len(tables_of(base)) > 1 else ("join",),
         ("measure", "count") if unsaid else ("measure",),
         ("key", "shown") if base.group else ("key",),

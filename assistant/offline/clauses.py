@@ -22,6 +22,7 @@ class Clauses:
 
     def __init__(self, items: Sequence[Item], lexicon: Lexicon) -> None:
         self.lexicon = lexicon
+        self.raw = list(items)
         self.items = [item for item in items if not item.is_op("fill")]
         self.sketch = Sketch()
         self.at = 0
@@ -1074,6 +1075,8 @@ class Clauses:
             and not self.sketch.tables
         ):
             return
+        if item.text.lower() == "by" and self._agent(item):
+            return
         self.take_distinct()
         while self.peek().kind in ("column", "table"):
             target = self.peek()
@@ -1117,6 +1120,13 @@ class Clauses:
             bucket = Pick(Var("column", spoken.text, [], near=self.near, hint="time"), bucket=spoken.op.value)
             self.sketch.groups.append(bucket)
             self.at += 1
+
+    def _agent(self, item: Item) -> bool:
+        """True for `taught by`, `ordered by`: who did it, not a grouping."""
+        before = next((other for other in self.raw if other.end == item.start), None)
+        if before is None:
+            return False
+        return before.kind == "unknown" or before.is_op("fill") or bool(before.links and before.links[0].weak)
 
     def _open_super(self) -> bool:
         """True after `top 5 products`: `by revenue` says by what."""

@@ -89,6 +89,11 @@ def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
         "lack lost": float(bool(sketch.lacks) and not any(isinstance(c, Member) or _negative(c) for c in form.where)),
         "tests lost": float(max(0, len(sketch.tests) - len(form.where) - len(form.having))),
         "share": float(sketch.share),
+        "ranking lost": float(bool(sketch.supers) and not form.order and not any(e.agg in ("max", "min") for e in form.select)),
+        "order lost": float(bool(sketch.orders) and not form.order),
+        "group lost": float(bool(sketch.groups) and not form.group and not form.limit),
+        "measure lost": float(any(p.measure for p in sketch.picks) and not any(e.agg for e in form.select)),
+        "count lost": float(any(p.agg for p in sketch.picks) and not any(e.agg for e in form.select)),
         "open best": float(any(b.pick.var is None and not b.pick.agg and not b.pick.measure for b in sketch.supers) and not sketch.orders),
         "both": float(sketch.both),
     }

@@ -14,7 +14,7 @@ def measure(name: str, main: str, tables: Sequence[str], lexicon: Lexicon, graph
     wanted = tables or (main,)
 
     def near(entry: ColumnEntry) -> float:
-        return min(graph.distance(table, entry.table) for table in wanted)
+        return min(graph.distance(table, entry.table) for table in wanted) if tables else 0.0
 
     columns = sorted((e for e in lexicon.columns if e.number and not e.identifier), key=near)
     found: list[tuple[float, Expr]] = []
@@ -30,7 +30,8 @@ def measure(name: str, main: str, tables: Sequence[str], lexicon: Lexicon, graph
         if name != "quantity" and entry.lemmas & named:
             found.append((near(entry) - 3, Expr(entry.table, entry.ref)))
         if name == "quantity" and entry.lemmas & {"quantity", "unit", "qty"} and "price" not in entry.lemmas:
-            found.append((near(entry), Expr(entry.table, entry.ref)))
+            sold = any("price" in other.lemmas for other in lexicon.tables[entry.table].columns.values())
+            found.append((near(entry) - 2 * sold, Expr(entry.table, entry.ref)))
         if name in ("revenue", "order_value"):
             factor = _quantity_beside(entry, lexicon)
             if factor is not None:

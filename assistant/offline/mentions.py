@@ -189,7 +189,7 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
     if [lemma(word) for word in content] == ["full", "name"] and not any(link.score > 0.9 for link in columns):
         columns = [Link(t.name, NAME, score=1.0) for t in lexicon.tables.values() if len(t.display) > 1] or columns
     if len(content) == 1 and any(link.score >= 0.97 for link in tables):
-        columns = [link for link in columns if link.score >= 0.95]
+        columns = [c for c in columns if c.score >= 0.95 or not _participle(lexicon, c)]
     return _best(tables), _best(columns)
 
 
@@ -206,6 +206,11 @@ def _tail_is_table(lexicon: Lexicon, span: Sequence[Token]) -> bool:
         return False
     tail = [token.lower for token in span[places[-1] + 1 :] if token.lower not in _JOINING]
     return bool(tail) and any(isinstance(e, TableEntry) and _fit(e, tail)[0] > 0.95 for e in _candidates(lexicon, tail))
+
+
+def _participle(lexicon: Lexicon, link: Link) -> bool:
+    """True for `ordered_at` or `is_open`: the noun `order` does not name it."""
+    return lexicon.column(link.ref).column.family in ("date", "datetime", "bool")
 
 
 NAME = "@name"
@@ -226,6 +231,8 @@ def _candidates(lexicon: Lexicon, content: Sequence[str]) -> list[TableEntry | C
         for other, _ in variants(word):
             near.update((id(e), e) for e in lexicon.by_word.get(other, ()))
         near.update((id(e), e) for e in lexicon.by_stem.get(stem(word), ()))
+        if len(content) > 1 and word in ("number", "numbers"):
+            near.update((id(e), e) for e in lexicon.by_word.get("id", ()))
         if not near and len(word) >= 5:
             near.update((id(e), e) for e in _misspelt(lexicon, word))
         sets = near if sets is None else {key: e for key, e in sets.items() if key in near}
@@ -415,6 +422,9 @@ def _arcs(
     if token.kind == "word" and (shared := shared_head(lexicon, tokens, start)):
         arcs.append((shared, 1.5))
     arcs.extend((item, _worth(item, tokens)) for item in values_at(lexicon, tokens, start, looked))
+    if token.kind == "word" and token.lower in grammar().period["units"]:
+        bucket = Op("bucket", grammar().period["units"][token.lower])
+        arcs.append((Item("op", start, start + 1, token.text, bucket), 0.4))
     number = (
         token.value if token.kind == "number" else grammar().numbers.get(token.lower) if token.kind == "word" else None
     )
