@@ -20,6 +20,8 @@ from tools.settings import Settings
 from tools.store.session import migrate
 from tools.toolbox import Actor, Toolbox
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROBE = Path(__file__).with_name("probe.py")
 HEARTBEAT = 0.5

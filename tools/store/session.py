@@ -1,16 +1,13 @@
 """Connections to the store, our own PostgreSQL, and bringing its tables up to date."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from tools.errors import ConfigurationError, StoreUnavailable
 
@@ -19,9 +16,6 @@ if TYPE_CHECKING:
 
 NOT_NOW = {"57P01", "57P02", "57P03"}
 """What PostgreSQL answers while it shuts down, has crashed or is starting up."""
-
-IDLE = 0.5
-"""Seconds a connection may have lain in the pool before it is asked whether it still lives."""
 
 
 class Store:
@@ -33,9 +27,9 @@ class Store:
             async_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_pre_ping=True,
             connect_args={"timeout": 10, "server_settings": {"application_name": "tabletalk"}},
         )
-        _ping_when_idle(self.engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -69,27 +63,6 @@ def async_url(url: str) -> str:
             f"TABLETALK_DATABASE_URL names {parsed.drivername!r}; the store is PostgreSQL with pgvector: postgresql://..."
         )
     return parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-
-
-def _ping_when_idle(engine: AsyncEngine) -> None:
-    """Ask a connection whether it lives before it is used, unless it was used just now.
-
-    SQLAlchemy's own pre-ping asks each time, a round trip per transaction: a fifth of a turn's time.
-    """
-
-    @event.listens_for(engine.sync_engine, "checkin")
-    def checkin(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        entry.info["used"] = time.monotonic()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def checkout(connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - entry.info.get("used", time.monotonic()) < IDLE:
-            return
-        try:
-            engine.sync_engine.dialect.do_ping(connection)
-        except engine.sync_engine.dialect.loaded_dbapi.Error as error:
-            # The pool then throws this connection away and takes another.
-            raise DisconnectionError("the store closed this connection") from error
 
 
 def migrate(url: str) -> None:

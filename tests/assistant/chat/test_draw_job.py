@@ -9,10 +9,9 @@ import pytest
 from assistant.chat.draw_job import duration, props
 from tools.jobs import Job
 
-NOW = datetime.now(UTC)
-
 
 def job(**values: Any) -> Job:
+    now = datetime.now(UTC)
     fields: dict[str, Any] = {
         "id": 7,
         "workspace_id": uuid4(),
@@ -27,12 +26,12 @@ def job(**values: Any) -> Job:
         "error": None,
         "attempts": 1,
         "max_attempts": 3,
-        "created_at": NOW,
+        "created_at": now,
         "created_by": None,
         "created_by_name": None,
         "not_before": None,
-        "heartbeat_at": NOW,
-        "started_at": NOW - timedelta(seconds=10),
+        "heartbeat_at": now,
+        "started_at": now - timedelta(seconds=10),
         "finished_at": None,
         "conversation_id": None,
     }
@@ -50,7 +49,7 @@ def test_a_running_job_says_how_far_it_is_and_may_be_cancelled() -> None:
 
 def test_a_failed_job_says_why_once_and_may_be_tried_again() -> None:
     reason = "permission denied for table stock"
-    drawn = props(job(state="failed", stage=reason, error=reason, finished_at=NOW))
+    drawn = props(job(state="failed", stage=reason, error=reason, finished_at=datetime.now(UTC)))
     assert drawn["reason"] == reason
     assert drawn["stage"] == ""
     assert drawn["state_words"] == "failed in 10 s"
@@ -69,7 +68,10 @@ def test_a_job_that_waits_for_its_next_attempt_says_when() -> None:
 
 def test_counts_leave_out_zeros_and_words() -> None:
     counts = {"trained": 1200, "left_out": 2, "failed": 0, "drift": "none", "partial": True}
-    assert props(job(state="succeeded", counts=counts, finished_at=NOW))["counts"] == "trained 1,200 · left out 2"
+    assert (
+        props(job(state="succeeded", counts=counts, finished_at=datetime.now(UTC)))["counts"]
+        == "trained 1,200 · left out 2"
+    )
 
 
 @pytest.mark.parametrize(

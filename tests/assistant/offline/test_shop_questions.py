@@ -18,6 +18,8 @@ from tools import databases, jobs, schemas
 from tools.demo import seed_postgres
 from tools.toolbox import Actor, Toolbox
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = Path(__file__).parent / "shop_questions.jsonl"
 LEAST = 0.9
 TODAY = date.today()  # noqa: DTZ011  # the shop's day is the person's day

@@ -17,6 +17,8 @@ from tools.settings import Settings
 from tools.store.models import DatabaseRow
 from tools.toolbox import Actor, Toolbox
 
+pytestmark = pytest.mark.slow
+
 FIGURES = """
 SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM orders WHERE shipped_at >= '2026-10-01'
         AND shipped_at < '2026-11-01'), (SELECT sum(total) FROM orders), (SELECT sum(quantity) FROM returns),

@@ -11,6 +11,8 @@ import pytest
 from tools.demo import generate
 from tools.demo.tables import TABLES
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 11, 21)
 Shop = dict[str, list[dict[str, Any]]]
 
