@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as folder, serve() as stub:
         home = Path(folder)
         home.chmod(0o711)
-        with servers(Settings(home=home, _env_file=None)) as settings:  # type: ignore[call-arg]
+        with servers(Settings(home=home, _env_file=None)) as settings:
             assert settings.database_url is not None
             migrate(settings.database_url.get_secret_value())
             with serving(settings, stub, "", home) as site, sync_playwright() as playwright:

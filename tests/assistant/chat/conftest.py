@@ -28,6 +28,9 @@ from tools.settings import Settings
 # Importing Chainlit writes a configuration and two dozen translations into this folder: not into the working one.
 os.environ.setdefault("CHAINLIT_APP_ROOT", tempfile.mkdtemp(prefix="tabletalk-chainlit-"))
 
+# A machine that does much else beside is slow, not wrong.
+expect.set_options(timeout=20_000)
+
 Answer = TypeVar("Answer")
 
 ROOT = Path(__file__).parents[3]
