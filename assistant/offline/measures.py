@@ -8,6 +8,11 @@ from assistant.offline.joins import Graph
 from assistant.offline.lexicon import ColumnEntry, Lexicon
 from tools.schemas.vocabulary import lemma
 
+_VAGUE = frozenset(
+    {"of", "number", "order", "value", "total", "overall", "gross", "the", "volume", "amount", "money", "size", "per"}
+)
+"""Words of measures that name too many columns to find one by."""
+
 
 def measure(name: str, main: str, tables: Sequence[str], lexicon: Lexicon, graph: Graph) -> list[Expr]:
     """Expressions (without aggregate) for a measure, the likeliest first; nearest tables win."""
@@ -18,12 +23,7 @@ def measure(name: str, main: str, tables: Sequence[str], lexicon: Lexicon, graph
 
     columns = sorted((e for e in lexicon.columns if e.number and not e.identifier), key=near)
     found: list[tuple[float, Expr]] = []
-    named = {lemma(word) for phrase in grammar().measures[name] for word in phrase.split()} - {
-        "of",
-        "number",
-        "order",
-        "value",
-    }
+    named = {lemma(word) for phrase in grammar().measures[name] for word in phrase.split()} - _VAGUE
     for entry in columns:
         if near(entry) > 6:
             continue
@@ -35,7 +35,9 @@ def measure(name: str, main: str, tables: Sequence[str], lexicon: Lexicon, graph
         if name in ("revenue", "order_value"):
             factor = _quantity_beside(entry, lexicon)
             if factor is not None:
-                found.append((near(entry) - 1.2 * (name == "revenue"), Expr(entry.table, entry.ref, times=factor.ref)))
+                found.append(
+                    (near(entry) + (-1.2 if name == "revenue" else 1.5), Expr(entry.table, entry.ref, times=factor.ref))
+                )
             elif entry.lemmas & {"total", "amount", "subtotal"} and not entry.lemmas & {
                 "tax",
                 "discount",
@@ -44,7 +46,8 @@ def measure(name: str, main: str, tables: Sequence[str], lexicon: Lexicon, graph
                 "outstanding",
                 "refund",
             }:
-                found.append((near(entry), Expr(entry.table, entry.ref)))
+                line = any("price" in other.lemmas for other in lexicon.tables[entry.table].columns.values())
+                found.append((near(entry) - 1.5 * (line and name == "revenue"), Expr(entry.table, entry.ref)))
     return [expr for _, expr in sorted(found, key=lambda pair: pair[0])]
 
 

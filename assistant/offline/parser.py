@@ -14,8 +14,10 @@ from assistant.offline.describe import Describer
 from assistant.offline.forms import Form
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
-from assistant.offline.mentions import Cover, covers
+from assistant.offline.measures import measure
+from assistant.offline.mentions import Cover, Link, covers
 from assistant.offline.resolve import resolve
+from assistant.offline.sketch import Sketch, Var
 from assistant.offline.tokens import Token, plain, tokenize
 from assistant.offline.understanding import Probe, ReadingOf, Understanding
 from assistant.offline.wording import declined, labels, reasons
@@ -26,7 +28,7 @@ from tools.schemas.catalog import TrainedTable
 MOST_PROBES = 40
 KEPT = 3
 """Readings given back."""
-DECLINE = 0.06
+DECLINE = 0.035
 """Below this confidence the question is not about these data."""
 ASK = 0.3
 """Below this confidence the readings are offered instead of an answer."""
@@ -86,7 +88,12 @@ def _unexplained(tokens: Sequence[Token], lexicon: Lexicon) -> list[str]:
     run: list[Token] = []
     unknown = {item.start for cover in best for item in cover.items if item.kind == "unknown"}
     for index, token in enumerate(tokens):
-        named = token.kind == "word" and index > 0 and token.capital and (index in unknown or (token.text[:1].isupper() and run))
+        named = (
+            token.kind == "word"
+            and index > 0
+            and token.capital
+            and (index in unknown or (token.text[:1].isupper() and run))
+        )
         if named or (index in unknown and token.capital):
             run.append(token)
         elif run:
@@ -153,7 +160,9 @@ def _follow(
     return Understanding(question, labels(readings), unknown) if readings else None
 
 
-def _understanding(question: str, ranked: Sequence[Candidate], lexicon: Lexicon, graph: Graph, dialect: Dialect) -> Understanding:
+def _understanding(
+    question: str, ranked: Sequence[Candidate], lexicon: Lexicon, graph: Graph, dialect: Dialect
+) -> Understanding:
     builder, describer = Builder(graph, dialect), Describer(lexicon)
     readings: list[ReadingOf] = []
     for candidate in ranked[:12]:
@@ -167,13 +176,19 @@ def _understanding(question: str, ranked: Sequence[Candidate], lexicon: Lexicon,
             continue
         features = candidate.features | standing(ranked, candidate)
         sure = round(rank.confidence(features), 3)
-        readings.append(ReadingOf(sql, candidate.form, describer.sentence(candidate.form), sure, reasons(features, candidate.unknown)))
+        readings.append(
+            ReadingOf(
+                sql, candidate.form, describer.sentence(candidate.form), sure, reasons(features, candidate.unknown)
+            )
+        )
     unknown = ranked[0].unknown if ranked else ()
     if not readings or readings[0].confidence < DECLINE:
         return Understanding(question, unknown_words=unknown, declined=declined(lexicon, unknown))
     named = labels(readings)
     open_best = ranked[0].features.get("open best", 0.0) > 0
-    ask = tuple(reading.label for reading in named) if (named[0].confidence < ASK or open_best) and len(named) > 1 else ()
+    ask = (
+        tuple(reading.label for reading in named) if (named[0].confidence < ASK or open_best) and len(named) > 1 else ()
+    )
     return Understanding(question, named, unknown, ask=ask)
 
 
@@ -196,6 +211,7 @@ def candidates(
 
 def _of_cover(cover: Cover, place: int, lexicon: Lexicon, graph: Graph, lemmas: frozenset[str]) -> list[Candidate]:
     sketch = Clauses(cover.items, lexicon).read()
+    _imply_subject(sketch, lexicon, graph)
     understood = _understood(cover)
     result = []
     for rung, assignment in enumerate(resolve(sketch, lexicon, graph)[:4]):
@@ -210,6 +226,17 @@ def _of_cover(cover: Cover, place: int, lexicon: Lexicon, graph: Graph, lemmas: 
             }  # fmt: skip
             result.append(Candidate(draft.form, features, rank.score(features), tuple(sketch.unknown)))
     return result
+
+
+def _imply_subject(sketch: Sketch, lexicon: Lexicon, graph: Graph) -> None:
+    """`revenue by month` names no table: the table of the measure is the subject."""
+    named = next((pick.measure for pick in sketch.picks if pick.measure), "")
+    if sketch.subject is None and not sketch.tables and named:
+        tables = dict.fromkeys(expr.table for expr in measure(named, "", (), lexicon, graph)[:2])
+        sketch.subject = Var("table", named, [Link(table, score=1.0 - 0.1 * i) for i, table in enumerate(tables)])
+        sketch.tables.append(sketch.subject)
+        if not tables:
+            sketch.subject, sketch.tables = None, []
 
 
 def standing(ranked: Sequence[Candidate], candidate: Candidate) -> dict[str, float]:
