@@ -96,7 +96,7 @@ class _Turn:
     async def events(self) -> AsyncIterator[Event]:
         await self._load()
         offline = OfflineModel(self.desk)
-        model = choose_model(self.box.settings) or offline
+        model = self._model() or offline
         try:
             async for event in self._stream(model):
                 yield event
@@ -140,6 +140,16 @@ class _Turn:
                 # A person who stops a turn, or a model that dies in it, loses nothing of what was said.
                 done = await asyncio.shield(self._save(model, events))
         yield done
+
+    def _model(self) -> Model | None:
+        """The configured model, made once per toolbox: its HTTP client takes 80 ms and keeps its connections."""
+        settings = self.box.settings
+        key = ("model", settings.model, settings.openai_base_url, settings.openai_api_key)
+        made: Model | None = self.box.memo.get(key, 0)
+        if made is None:
+            made = choose_model(settings)
+            self.box.memo.put(key, 0, made)
+        return made
 
     def _decisions(self) -> DeferredToolResults | None:
         """What the person said to the calls that waited; a new message instead of a word means no."""
