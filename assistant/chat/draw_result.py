@@ -105,8 +105,10 @@ def chart(spec: ChartSpec, result: Rows) -> dict[str, Any]:
     if spec.kind == "figure":
         return {"kind": "figure"}
     places = {column.name: place for place, column in enumerate(result.columns)}
-    rows = list(result.rows[: spec.top])
+    rows = list(result.rows)
     x = places[spec.x] if spec.x is not None else 0
+    if spec.kind == "bar":
+        rows = _largest_first(rows, places[spec.y[0]])[: spec.top]
     if spec.kind == "line":
         rows.sort(key=lambda row: (row[x] is not None, row[x] if isinstance(row[x], int) else str(row[x])))
     series = [{"name": name, "values": [_number(row[places[name]]) for row in rows]} for name in spec.y]
@@ -118,6 +120,14 @@ def chart(spec: ChartSpec, result: Rows) -> dict[str, Any]:
         "series": series,
         "decimals": min(MOST_DECIMALS, max((len(text.partition(".")[2]) for text in texts), default=0)),
     }
+
+
+def _largest_first(rows: list[tuple[Any, ...]], place: int) -> list[tuple[Any, ...]]:
+    """Order bars by length, unless the query ordered them so, up or down: a top ten has to hold the ten largest."""
+    lengths = [_number(row[place]) or 0.0 for row in rows]
+    if lengths in (sorted(lengths), sorted(lengths, reverse=True)):
+        return rows
+    return sorted(rows, key=lambda row: -(_number(row[place]) or 0.0))
 
 
 def labels(values: Sequence[Any]) -> list[str]:

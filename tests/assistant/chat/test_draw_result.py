@@ -54,6 +54,12 @@ def test_bars_keep_the_order_of_the_rows_and_stop_at_the_top() -> None:
     assert drawn["decimals"] == 2
 
 
+def test_the_top_holds_the_largest_when_the_query_did_not_order() -> None:
+    result = rows({"country": "text", "revenue": "number"}, ("Spain", 2), ("France", 7), ("Italy", 3))
+    drawn = chart(ChartSpec(kind="bar", x="country", y=("revenue",), top=2), result)
+    assert drawn["labels"] == ["France", "Italy"]
+
+
 def test_table_names_lose_their_schema_unless_two_would_look_alike() -> None:
     assert short_names(("public.orders", "public.items")) == ["orders", "items"]
     assert short_names(("a.orders", "b.orders")) == ["a.orders", "b.orders"]
