@@ -3,19 +3,31 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from datetime import date
 from itertools import product
 
 from assistant.offline.conditions import Conditions
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Ref, Sort, compared, refs_of, tables_of
 from assistant.offline.features import features
+from assistant.offline.forms import (
+    All,
+    Any,
+    Compare,
+    Condition,
+    Expr,
+    Form,
+    Member,
+    Ref,
+    Sort,
+    compared,
+    refs_of,
+    tables_of,
+)
 from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.measures import measure
 from assistant.offline.mentions import NAME
 from assistant.offline.resolve import Assignment, turned
-from assistant.offline.sketch import Pick, Sketch, Super, Var
+from assistant.offline.sketch import Pick, Sketch, Super
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Choice:
     exist: str = "join"
     """Related rows that only must exist: joined (`join`), or tested without repeating rows (`in`)."""
     best: str = "measure"
-    """What `best` means when nothing says it: the highest `measure` (revenue) or the highest `count` of related rows."""
+    """What `best` means when nothing says it: the highest `measure` (revenue) or `count` of related rows."""
     group: str = "key"
     """Group by the key and what is shown, or by what is `shown` only."""
 
@@ -156,10 +168,10 @@ class Assembler:
 
     def form(self, choice: Choice) -> Form | None:
         """The form under one choice; None when nothing can be shown."""
-        select, star = self._select(choice)
-        groups = tuple(dict.fromkeys(e for pick in self.sketch.groups for e in self._group(pick, choice)))
+        select, star = self.shown(choice)
+        groups = tuple(dict.fromkeys(e for pick in self.sketch.groups for e in self.grouped_by(pick, choice)))
         where, having = self.conditions.split(choice)
-        form = Form(select, star, tables=self._tables(), where=where, having=having, via=self._via)
+        form = Form(select, star, tables=self.joined(), where=where, having=having, via=self._via)
         if not groups and any(e.agg for e in select) and all(e.agg for e in select):
             groups = self._compared_groups(where)
         form = self._grouped(form, groups, choice)
@@ -183,7 +195,8 @@ class Assembler:
             form = form.change(distinct=True)
         return form
 
-    def _tables(self) -> tuple[str, ...]:
+    def joined(self) -> tuple[str, ...]:
+        """Tables the question names, outside its negations; the subject first."""
         joined = [self.main]
         lacking = {id(lack.table) for lack in self.sketch.lacks}
         for var in self.sketch.tables:
@@ -206,7 +219,9 @@ class Assembler:
         """Drop tables that only the sub-queries use: joining them too would repeat rows."""
         inner = {t for c in form.where for m in _members(c) for t in tables_of(m.form)}
         used = {e.table for e in (*form.select, *form.group, *(s.expr for s in form.order))} | {form.star, self.main}
-        used |= {ref.table for c in (*form.where, *form.having) for ref in refs_of(c)} | {e.table for e in compared(form.having)}
+        used |= {ref.table for c in (*form.where, *form.having) for ref in refs_of(c)} | {
+            e.table for e in compared(form.having)
+        }
         return form.change(tables=tuple(t for t in form.tables if t in used or t not in inner))
 
     def _existing(self, form: Form) -> Form:
@@ -247,7 +262,8 @@ class Assembler:
                 named.append((name, "*"))
         return tuple(dict.fromkeys(named))
 
-    def _select(self, choice: Choice) -> tuple[tuple[Expr, ...], str]:
+    def shown(self, choice: Choice) -> tuple[tuple[Expr, ...], str]:
+        """What is shown: expressions, or the table whose every column is."""
         sketch = self.sketch
         if sketch.everything and not sketch.picks:
             return (), self.main
@@ -262,12 +278,13 @@ class Assembler:
         ):
             return (self.counted(self.main, choice),), ""
         if sketch.groups and not sketch.subject:
-            return tuple(e for pick in sketch.groups for e in self._group(pick, choice)), ""
+            return tuple(e for pick in sketch.groups for e in self.grouped_by(pick, choice)), ""
         if choice.show == "star":
             return (), self.main
         return self.display(self.main, choice), ""
 
-    def _group(self, pick: Pick, choice: Choice) -> tuple[Expr, ...]:
+    def grouped_by(self, pick: Pick, choice: Choice) -> tuple[Expr, ...]:
+        """The expressions a grouping word stands for."""
         link = self.assignment.link(pick.var)
         if link is None:
             return ()
@@ -314,11 +331,11 @@ class Assembler:
                     e for e in form.select if not e.agg and e.ref and self.lexicon.column(e.ref).column.family == "text"
                 ]
                 aggs = [e for e in form.select if e.agg]
-                pool = (named or list(form.select))[:1] if not aggs or named and not order.descending else aggs[:1]
+                pool = (named or list(form.select))[:1] if not aggs or (named and not order.descending) else aggs[:1]
                 if not pool and form.star:
                     pool = list(self.display(form.star, choice))[:1]
                 exprs: Sequence[Expr] = pool
-            elif order.pick.var is None and order.pick.agg and order.pick.agg != "count":
+            elif order.pick.var is None and order.pick.agg not in ("", "count") and not order.pick.measure:
                 exprs = [e for e in form.select if e.agg == order.pick.agg][:1] or [e for e in form.select if e.agg][:1]
             else:
                 exprs = self.exprs(order.pick, choice)
@@ -335,7 +352,7 @@ class Assembler:
             form = self._superlative(form, best, choice)
         return form
 
-    def _superlative(self, form: Form, best: Super, choice: Choice) -> Form:
+    def _superlative(self, form: Form, best: Super, choice: Choice) -> Form:  # noqa: C901  # one list of cases
         pick = best.pick
         counts = pick.agg == "count" or (pick.agg and pick.var is None and not pick.measure)
         if pick.var is None and not pick.agg and not pick.measure:  # top 5 of what is ordered
@@ -350,7 +367,7 @@ class Assembler:
         exprs = self.exprs(pick, choice)
         if counts and pick.var is None:
             aggs = [e for e in form.select if e.agg == "count"]
-            others = [t for t in self._tables() if t != self.main]
+            others = [t for t in self.joined() if t != self.main]
             table = others[0] if others and not best.frequent else self.main
             exprs = (aggs[0] if aggs else self.counted(table, replace(choice, count="rows")),)
         if not exprs:
@@ -365,7 +382,9 @@ class Assembler:
                 form = form.change(select=shown, star="")
             owner = self._owner(shown)
             own = expr.agg == "count" and expr.table == owner
-            keys = shown if best.frequent or own else tuple(dict.fromkeys((*(self.key(owner) if owner else ()), *shown)))
+            keys = (
+                shown if best.frequent or own else tuple(dict.fromkeys((*(self.key(owner) if owner else ()), *shown)))
+            )
             if choice.group == "key" or best.frequent:
                 keys = self._with_keys(keys, choice, expr.table) if not best.frequent else keys
             else:
@@ -389,9 +408,7 @@ class Assembler:
             return form.change(limit=best.count if best.count > 1 else None)
         keys = tuple(dict.fromkeys((*self.key(self.main), *form.select)))
         count = best.count if best.count > 1 else (10 if best.many else 1)
-        return form.change(
-            select=(*form.select, expr), group=keys, order=(Sort(expr, best.descending),), limit=count
-        )
+        return form.change(select=(*form.select, expr), group=keys, order=(Sort(expr, best.descending),), limit=count)
 
     def _owner(self, shown: Sequence[Expr]) -> str:
         """The table whose rows a superlative ranks: the subject when what is shown names it."""
@@ -445,7 +462,12 @@ def _choices(base: Form, shows: Sequence[str], unsaid: bool) -> Iterator[Choice]
     for point in product(
         shows,
         (False, True) if plain else (False,),
-        ("rows", "distinct") if any((e.agg == "count" and (e.ref or len(tables_of(base)) > 1)) or (e.agg == "sum" and e.times is None) for e in exprs) else ("rows",),
+        ("rows", "distinct")
+        if any(
+            (e.agg == "count" and (e.ref or len(tables_of(base)) > 1)) or (e.agg == "sum" and e.times is None)
+            for e in exprs
+        )
+        else ("rows",),
         ("join", "in") if not base.group and not base.having and len(tables_of(base)) > 1 else ("join",),
         ("measure", "count") if unsaid else ("measure",),
         ("key", "shown") if base.group else ("key",),
@@ -478,5 +500,3 @@ def drafts(
             continue
         found[form] = Draft(form, features(form, choice, assembler, len(shows) > 1))
     return list(found.values())
-
-

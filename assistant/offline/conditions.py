@@ -103,7 +103,7 @@ class Conditions:
     def _aggregated(self, test: Test, choice: Choice) -> Condition | None:
         exprs = self.a.exprs(test.pick, replace(choice, count="rows"))
         if test.pick.var is None and test.pick.agg == "count":
-            others = [t for t in self.a._tables() if t != self.a.main]
+            others = [t for t in self.a.joined() if t != self.a.main]
             exprs = (self.a.counted(others[0] if others else self.a.main, choice),)
         if not exprs or not test.values:
             return None
@@ -243,7 +243,7 @@ class Conditions:
         if table != main and self._one_each(table):
             return condition
         if table == main:
-            shown = self.a._select(_default())[0]
+            shown = self.a.shown(_default())[0]
             if len(shown) == 1 and shown[0].ref and shown[0].table == main and not shown[0].agg:
                 return Member(shown[0].ref, Form((shown[0],), where=(condition,)))
             return condition
@@ -349,7 +349,7 @@ def _alike(stored: str, value: str) -> bool:
     if one == other or one.rstrip("s") == other.rstrip("s"):
         return True
     from assistant.offline.grammar import grammar
-    from assistant.offline.tokens import lemma
+    from tools.schemas.vocabulary import lemma
 
     return one in grammar().values.get(other, ()) or one == " ".join(lemma(w) for w in other.split())
 

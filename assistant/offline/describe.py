@@ -8,7 +8,20 @@ from assistant.offline.lexicon import Lexicon
 from tools.schemas.vocabulary import split_name
 
 _AGGREGATES = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest", "count": "number of"}
-_OPS = {"=": "is", "<>": "is not", ">": "above", ">=": "at least", "<": "below", "<=": "at most", "like": "contains", "not like": "does not contain", "starts": "starts with", "ends": "ends with", "null": "is missing", "not null": "is present"}  # fmt: skip
+_OPS = {
+    "=": "is",
+    "<>": "is not",
+    ">": "above",
+    ">=": "at least",
+    "<": "below",
+    "<=": "at most",
+    "like": "contains",
+    "not like": "does not contain",
+    "starts": "starts with",
+    "ends": "ends with",
+    "null": "is missing",
+    "not null": "is present",
+}
 
 
 class Describer:
@@ -92,7 +105,8 @@ class Describer:
         if len(parts) == 2 and all(isinstance(p, Compare) and isinstance(p.value, date) for p in parts):
             low, high = parts
             if isinstance(low, Compare) and isinstance(high, Compare) and low.op == ">=" and high.op == "<":
-                assert isinstance(low.value, date) and isinstance(high.value, date)
+                assert isinstance(low.value, date)
+                assert isinstance(high.value, date)
                 last = date.fromordinal(high.value.toordinal() - 1)
                 return f"{self.expr(low.expr)} from {low.value.isoformat()} to {last.isoformat()}"
         return " and ".join(self.condition(part) for part in parts)

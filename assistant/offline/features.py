@@ -33,7 +33,9 @@ def _shape(form: Form, assembler: Assembler) -> dict[str, float]:
     tests = [c for part in (*form.where, *form.having) for c in _tests(part)]
     used = {e.table for e in (*form.select, *form.group, *(s.expr for s in form.order))} | {form.star}
     used |= {ref.table for c in (*form.where, *form.having) for ref in refs_of(c)}
-    equal = [(t.expr, t.value) for part in form.where for t in _tests(part) if t.op == "=" and not isinstance(part, Any)]
+    equal = [
+        (t.expr, t.value) for part in form.where for t in _tests(part) if t.op == "=" and not isinstance(part, Any)
+    ]
     return {
         "joins": float(len(edges or ())),
         "unjoined": float(edges is None),
@@ -89,12 +91,17 @@ def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
         "lack lost": float(bool(sketch.lacks) and not any(isinstance(c, Member) or _negative(c) for c in form.where)),
         "tests lost": float(max(0, len(sketch.tests) - len(form.where) - len(form.having))),
         "share": float(sketch.share),
-        "ranking lost": float(bool(sketch.supers) and not form.order and not any(e.agg in ("max", "min") for e in form.select)),
+        "ranking lost": float(
+            bool(sketch.supers) and not form.order and not any(e.agg in ("max", "min") for e in form.select)
+        ),
         "order lost": float(bool(sketch.orders) and not form.order),
         "group lost": float(bool(sketch.groups) and not form.group and not form.limit),
         "measure lost": float(any(p.measure for p in sketch.picks) and not any(e.agg for e in form.select)),
         "count lost": float(any(p.agg for p in sketch.picks) and not any(e.agg for e in form.select)),
-        "open best": float(any(b.pick.var is None and not b.pick.agg and not b.pick.measure for b in sketch.supers) and not sketch.orders),
+        "open best": float(
+            any(b.pick.var is None and not b.pick.agg and not b.pick.measure for b in sketch.supers)
+            and not sketch.orders
+        ),
         "both": float(sketch.both),
     }
 
@@ -120,7 +127,10 @@ def _repeats(form: Form, choice: Choice, assembler: Assembler) -> dict[str, floa
     if counting:
         kind = "distinct" if any(e.agg == "count" and e.distinct for e in form.select) else "rows"
         found[f"count {kind} {'repeated' if repeated else 'once'}"] = 1.0
-        column = any(e.agg == "count" and e.ref and e.ref.column not in assembler.lexicon.tables[e.table].key for e in form.select)
+        column = any(
+            e.agg == "count" and e.ref and e.ref.column not in assembler.lexicon.tables[e.table].key
+            for e in form.select
+        )
         found[f"count {kind} column"] = float(column)
         found[f"count {kind} asked"] = float(bool(assembler.question & _asked_different()))
     if form.group:
@@ -136,7 +146,9 @@ def _repeats(form: Form, choice: Choice, assembler: Assembler) -> dict[str, floa
 def _of_plain(form: Form, assembler: Assembler, state: str, repeated: bool) -> dict[str, float]:
     lexicon = assembler.lexicon
     own = [e for e in form.select if e.ref]
-    keyed = any(e.ref and e.ref.column in lexicon.tables[e.table].key and len(lexicon.tables[e.table].key) == 1 for e in own)
+    keyed = any(
+        e.ref and e.ref.column in lexicon.tables[e.table].key and len(lexicon.tables[e.table].key) == 1 for e in own
+    )
     named = any(e.ref and e.ref.column in lexicon.tables[e.table].display for e in own)
     asked = bool(assembler.question & _asked_different())
     attribute = len(own) == 1 and not keyed and not named
@@ -155,7 +167,11 @@ def _of_plain(form: Form, assembler: Assembler, state: str, repeated: bool) -> d
 
 @lru_cache(maxsize=1)
 def _asked_different() -> frozenset[str]:
-    return frozenset(lemma(phrase[0]) for phrase, ops in grammar().phrases.items() if len(phrase) == 1 and any(op.kind == "distinct" for op in ops))
+    return frozenset(
+        lemma(phrase[0])
+        for phrase, ops in grammar().phrases.items()
+        if len(phrase) == 1 and any(op.kind == "distinct" for op in ops)
+    )
 
 
 __all__ = ["Expr", "features"]

@@ -1,4 +1,4 @@
-"""Follow-ups: a fragment (`and by country?`, `only 2024`, `the top 3 of those`) edits the form of the question before it."""
+"""Follow-ups: a fragment (`and by country?`, `only 2024`) edits the form of the question before it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, So
 from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
-from assistant.offline.mentions import Cover, Item, Link, covers
+from assistant.offline.mentions import Cover, Link, covers
 from assistant.offline.resolve import Assignment, resolve
 from assistant.offline.sketch import Sketch, Var
 from assistant.offline.tokens import Token, plain, tokenize
@@ -65,7 +65,7 @@ def edited(
     for cover in covers(lexicon, tokens, today, found)[:2]:
         sketch, assignments = _read(cover, previous, lexicon, graph)
         for assignment in assignments[:2]:
-            form = _edit(question, previous, Assembler(sketch, assignment, lexicon, graph, frozenset()), cover.items)
+            form = _edit(previous, Assembler(sketch, assignment, lexicon, graph, frozenset()))
             if form is not None and form != previous and all(form != other for other, _, _ in result):
                 belief = 0.9 - 0.25 * len(sketch.unknown) - 0.1 * (len(result) > 0)
                 result.append((form, max(0.1, belief), tuple(sketch.unknown)))
@@ -73,7 +73,23 @@ def edited(
 
 
 def _without_opening(tokens: Sequence[Token]) -> tuple[Token, ...]:
-    words = {"and", "now", "only", "just", "what", "how", "about", "same", "but", "also", "instead", "then", "for", "show", "me"}
+    words = {
+        "and",
+        "now",
+        "only",
+        "just",
+        "what",
+        "how",
+        "about",
+        "same",
+        "but",
+        "also",
+        "instead",
+        "then",
+        "for",
+        "show",
+        "me",
+    }
     start = 0
     while start < len(tokens) and tokens[start].lower in words:
         if tokens[start].lower == "how" and start + 1 < len(tokens) and tokens[start + 1].lower == "many":
@@ -93,13 +109,13 @@ def _read(cover: Cover, previous: Form, lexicon: Lexicon, graph: Graph) -> tuple
     return sketch, resolve(sketch, lexicon, graph)
 
 
-def _edit(question: str, form: Form, assembler: Assembler, items: Sequence[Item]) -> Form | None:
+def _edit(form: Form, assembler: Assembler) -> Form | None:
     sketch, choice = assembler.sketch, Choice()
     before = form
     if sketch.tests or sketch.lacks:
         where, having = assembler.conditions.split(choice)
         form = _narrowed(form, where, having)
-    groups = tuple(e for pick in sketch.groups for e in assembler._group(pick, choice))
+    groups = tuple(e for pick in sketch.groups for e in assembler.grouped_by(pick, choice))
     if groups:
         form = _grouped(form, groups)
     if sketch.supers or sketch.limit:
@@ -138,7 +154,13 @@ def _grouped(form: Form, groups: tuple[Expr, ...]) -> Form:
     measures = tuple(e for e in form.select if e.agg or e.share) or (Expr(tables_of(form)[0], None, "count"),)
     order: tuple[Sort, ...] = tuple(Sort(e) for e in groups if e.bucket) or (Sort(measures[0], True),)
     return form.change(
-        select=(*groups, *measures), star="", tables=tables_of(form), group=groups, order=order, limit=None, distinct=False
+        select=(*groups, *measures),
+        star="",
+        tables=tables_of(form),
+        group=groups,
+        order=order,
+        limit=None,
+        distinct=False,
     )
 
 
@@ -158,7 +180,13 @@ def _topped(form: Form, assembler: Assembler, sketch: Sketch, choice: Choice) ->
 def _counted(form: Form) -> Form:
     table = form.star or form.select[0].table
     return form.change(
-        select=(Expr(table, None, "count"),), star="", tables=tables_of(form), order=(), limit=None, group=(), distinct=False
+        select=(Expr(table, None, "count"),),
+        star="",
+        tables=tables_of(form),
+        order=(),
+        limit=None,
+        group=(),
+        distinct=False,
     )
 
 

@@ -40,7 +40,10 @@ class Grammar:
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
 
-_AT_START = "name state report print present list describe identify provide select sort order find show number arrange rank give get return display tell fetch retrieve compute calculate"
+_AT_START = (
+    "name state report print present list describe identify provide select sort order find "
+    "show number arrange rank give get return display tell fetch retrieve compute calculate"
+)
 
 
 @lru_cache(maxsize=4)
@@ -101,4 +104,12 @@ def _opens(tokens: Sequence[Token], start: int) -> bool:
         return True
     if tokens[start - 1].lower in ("please", "then", "you"):
         return True
-    return tokens[start - 1].lower == "and" and tokens[start].lower in ("list", "find", "show", "identify", "sort", "describe", "provide")
+    return tokens[start - 1].lower == "and" and tokens[start].lower in (
+        "list",
+        "find",
+        "show",
+        "identify",
+        "sort",
+        "describe",
+        "provide",
+    )

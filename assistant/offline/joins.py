@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from assistant.offline.lexicon import Lexicon
+from assistant.offline.lexicon import ColumnEntry, Lexicon, TableEntry
 
 INFERRED = 1.4
 """Cost of an inferred key; a declared one costs 1."""
@@ -57,35 +57,23 @@ class Graph:
         tied = {(edge.child, edge.child_columns) for edge in self._declared()}
         keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for name, entry in self.lexicon.tables.items():
-            if len(entry.key) == 1:
-                column = entry.key[0].lower()
-                bare = entry.trained.shape.name.lower()
-                spellings = {column} if column not in ("id", "code", "name") else set()
-                if column in ("id", "code"):
-                    spellings |= {
-                        f"{form}{gap}{column}"
-                        for form in (bare, bare.removesuffix("s"), bare.removesuffix("es"))
-                        for gap in ("_", "")
-                    }
-                for spelling in spellings:
-                    keys[spelling].append((name, entry.key[0]))
-        edges = []
-        for name, entry in self.lexicon.tables.items():
-            for column in entry.columns.values():
-                for target, key in keys.get(column.column.name.lower(), ()):
-                    other = self.lexicon.tables[target].columns[key]
-                    if (
-                        target == name
-                        or (name, (column.column.name,)) in tied
-                        or other.column.family != column.column.family
-                    ):
-                        continue
-                    if entry.key == (column.column.name,) and name > target:
-                        continue
-                    if self._tied_through(name, column.column.name, target):
-                        continue
-                    edges.append(Edge(name, (column.column.name,), target, (key,), declared=False))
-        return edges
+            for spelling in _spellings(entry):
+                keys[spelling].append((name, entry.key[0]))
+        return [
+            Edge(name, (column.column.name,), target, (key,), declared=False)
+            for name, entry in self.lexicon.tables.items()
+            for column in entry.columns.values()
+            for target, key in keys.get(column.column.name.lower(), ())
+            if (name, (column.column.name,)) not in tied and self._may_refer(column, target, key)
+        ]
+
+    def _may_refer(self, column: ColumnEntry, target: str, key: str) -> bool:
+        """True when a column of the same type may point to another table's key, and no declared key says so."""
+        if target == column.table or self.lexicon.tables[target].columns[key].column.family != column.column.family:
+            return False
+        if self.lexicon.tables[column.table].key == (column.column.name,) and column.table > target:
+            return False
+        return not self._tied_through(column.table, column.column.name, target)
 
     def _tied_through(self, child: str, column: str, target: str) -> bool:
         return any(
@@ -176,3 +164,14 @@ class Graph:
     def _unique(self, table: str, columns: tuple[str, ...]) -> bool:
         shape = self.lexicon.tables[table].trained.shape
         return set(shape.primary_key) == set(columns) or any(set(u) == set(columns) for u in shape.unique_constraints)
+
+
+def _spellings(entry: TableEntry) -> set[str]:
+    """How other tables may call a reference to this table's key."""
+    if len(entry.key) != 1:
+        return set()
+    column, bare = entry.key[0].lower(), entry.trained.shape.name.lower()
+    if column in ("id", "code"):
+        forms = (bare, bare.removesuffix("s"), bare.removesuffix("es"))
+        return {f"{form}{gap}{column}" for form in forms for gap in ("_", "")}
+    return set() if column == "name" else {column}

@@ -11,11 +11,14 @@ from tools.connectors.base import Column
 from tools.schemas.catalog import TrainedTable
 from tools.schemas.vocabulary import lemma, split_name
 
-LIGHT = {"id": 0.45, "code": 0.35, "name": 0.5, "number": 0.45, "detail": 0.4, "description": 0.4, "type": 0.45, "date": 0.4,
-         "value": 0.4, "datetime": 0.3, "time": 0.45, "of": 0.0, "the": 0.0, "at": 0.15, "in": 0.1, "to": 0.1, "from": 0.2,
-         "for": 0.1, "by": 0.15, "on": 0.1, "is": 0.1, "text": 0.3, "key": 0.4, "other": 0.3, "number of": 0.4, "yn": 0.0, "y": 0.0,
-         "n": 0.0, "flag": 0.2, "reference": 0.1, "tbl": 0.0, "table": 0.0, "datum": 0.2, "data": 0.2, "has": 0.2, "and": 0.0, "or": 0.0,
-         "per": 0.1, "have": 0.1, "view": 0.3, "be": 0.1, "billion": 0.3, "million": 0.3, "dollar": 0.3, "usd": 0.2}  # fmt: skip
+LIGHT = {
+    "id": 0.45, "code": 0.35, "name": 0.5, "number": 0.45, "detail": 0.4, "description": 0.4, "type": 0.45,
+    "date": 0.4, "value": 0.4, "datetime": 0.3, "time": 0.45, "of": 0.0, "the": 0.0, "at": 0.15, "in": 0.1,
+    "to": 0.1, "from": 0.2, "for": 0.1, "by": 0.15, "on": 0.1, "is": 0.1, "text": 0.3, "key": 0.4, "other": 0.3,
+    "number of": 0.4, "yn": 0.0, "y": 0.0, "n": 0.0, "flag": 0.2, "reference": 0.1, "tbl": 0.0, "table": 0.0,
+    "datum": 0.2, "data": 0.2, "has": 0.2, "and": 0.0, "or": 0.0, "per": 0.1, "have": 0.1, "view": 0.3,
+    "be": 0.1, "billion": 0.3, "million": 0.3, "dollar": 0.3, "usd": 0.2,
+}  # fmt: skip
 """Words that many names end with: a name is understood without them."""
 
 
@@ -155,7 +158,8 @@ class Lexicon:
         self.by_squeezed: dict[str, list[TableEntry | ColumnEntry]] = defaultdict(list)
         self.by_value: dict[str, list[tuple[ColumnEntry, str]]] = defaultdict(list)
         self.longest_value = 1
-        for entry in (*self.tables.values(), *self.columns):
+        entries: list[TableEntry | ColumnEntry] = [*self.tables.values(), *self.columns]
+        for entry in entries:
             self._index(entry)
         _mark_bridges(self.tables)
 
@@ -180,9 +184,9 @@ class Lexicon:
         """Columns whose values may be named in a question and are not all known."""
         for entry in self.columns:
             table = self.tables[entry.table].trained
-            if entry.column.family == "text" and entry.column.name not in table.values and not entry.target:
-                if not {"password", "token", "secret", "hash"} & entry.lemmas:
-                    yield entry
+            open_text = entry.column.family == "text" and entry.column.name not in table.values and not entry.target
+            if open_text and not {"password", "token", "secret", "hash"} & entry.lemmas:
+                yield entry
 
 
 def _table(trained: TrainedTable) -> TableEntry:
@@ -194,15 +198,14 @@ def _table(trained: TrainedTable) -> TableEntry:
     }
     keys = set(shape.primary_key) | {name for key in shape.foreign_keys for name in key.columns}
     columns = {}
-    prefix = _prefix([column.name for column in shape.columns])
     for column in shape.columns:
         values = trained.values.get(column.name, ())
         columns[column.name] = ColumnEntry(
             table=shape.qualified_name,
             column=column,
-            words=_weigh(_column_lemmas(column.name, shape.name, prefix), lemmas),
+            words=_weigh(_column_lemmas(column.name, shape.name), lemmas),
             squeezed=_squeeze(column.name),
-            raw=_raw(column.name, _column_lemmas(column.name, shape.name, prefix), lemmas),
+            raw=_raw(column.name, _column_lemmas(column.name, shape.name), lemmas),
             values={plain(value): value for value in (*column.enum_values, *values)},
             is_key=column.name in keys,
             target=targets.get(column.name, ""),
@@ -225,16 +228,7 @@ def _squeeze(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def _prefix(names: list[str]) -> str:
-    """A prefix that nearly all columns of a table bear (`stu_`), which says nothing about one of them."""
-    heads = [name.split("_")[0] for name in names if "_" in name]
-    for head in set(heads):
-        if heads.count(head) >= max(3, 0.6 * len(names)):
-            return head
-    return ""
-
-
-def _column_lemmas(name: str, table: str, prefix: str) -> tuple[str, ...]:
+def _column_lemmas(name: str, table: str) -> tuple[str, ...]:
     words = [lemma(word) for word in split_name(name)]
     if len(words) == 1 and len(name) > 3:  # gname, btype: the table's first letter before a word
         tail = name[1:].lower()

@@ -86,7 +86,7 @@ def links_at(lexicon: Lexicon, tokens: Sequence[Token], start: int) -> list[Item
     """Items for tables and columns that begin at a token: every length, each with its links, best first."""
     items: list[Item] = []
     for end in range(start + 1, min(len(tokens), start + 6) + 1):
-        if tokens[end - 1].kind not in ("word",) and not (tokens[end - 1].kind == "number" and end - start > 1):
+        if tokens[end - 1].kind != "word" and not (tokens[end - 1].kind == "number" and end - start > 1):
             break
         span = tokens[start:end]
         if span[-1].lower in (
@@ -149,11 +149,8 @@ def _squeezed(lexicon: Lexicon, span: Sequence[Token]) -> Sequence[TableEntry | 
     text = "".join(c for token in span for c in token.lower if c.isalnum())
     if len(text) < 3:
         return ()
-    return (
-        lexicon.by_squeezed.get(text) or lexicon.by_squeezed.get(text.removesuffix("s"), ())
-        if len(text) > 3
-        else lexicon.by_squeezed.get(text, ())
-    )
+    found = lexicon.by_squeezed.get(text, [])
+    return found or (lexicon.by_squeezed.get(text.removesuffix("s"), []) if len(text) > 3 else [])
 
 
 _NAMING = frozenset({"named", "called", "titled", "has", "have", "live", "lives", "living", "lived"})
@@ -161,17 +158,21 @@ _NAMING = frozenset({"named", "called", "titled", "has", "have", "live", "lives"
 _JOINING = frozenset({"of", "the", "a", "per", "they", "were", "was", "it", "is", "are", "their", "its"})
 
 
-def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
+def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], tuple[Link, ...]]:  # noqa: C901  # one list of cases
     content = [part for t in span if t.lower not in _JOINING for part in _written_out(lexicon, t.lower)]
     crossing = any(t.lower in _JOINING for t in span)
-    if not content or span[0].lower in _JOINING and not _squeezed(lexicon, span):
+    if not content or (span[0].lower in _JOINING and not _squeezed(lexicon, span)):
         return (), ()
     if crossing and _tail_is_table(lexicon, span):
         return (), ()
     scores: dict[int, tuple[TableEntry | ColumnEntry, float, bool]] = {}
     for entry in _candidates(lexicon, content):
         quality, weak = _fit(entry, content)
-        if not _counts_ids(entry, span) and quality > 0.3 and not (len(content) == 1 and content[0] in grammar().fill and quality < 0.8 and content[0] not in _NOUNS):
+        if (
+            not _counts_ids(entry, span)
+            and quality > 0.3
+            and not (len(content) == 1 and content[0] in grammar().fill and quality < 0.8 and content[0] not in _NOUNS)
+        ):
             scores[id(entry)] = (entry, quality, weak)
     for entry in _squeezed(lexicon, span):
         scores[id(entry)] = (entry, 1.02, False)
@@ -185,7 +186,9 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
             columns.append(Link(entry.table, entry.column.name, score=round(quality, 4), weak=weak))
     if len(content) == 1 and content[0] in ("name", "names"):
         tabled = {link.table for link in columns if link.score > 0.9}
-        columns.extend(Link(t.name, NAME, score=0.9) for t in lexicon.tables.values() if t.name not in tabled and t.named)
+        columns.extend(
+            Link(t.name, NAME, score=0.9) for t in lexicon.tables.values() if t.name not in tabled and t.named
+        )
     if [lemma(word) for word in content] == ["full", "name"] and not any(link.score > 0.9 for link in columns):
         columns = [Link(t.name, NAME, score=1.0) for t in lexicon.tables.values() if len(t.display) > 1] or columns
     if len(content) == 1 and any(link.score >= 0.97 for link in tables):
@@ -215,7 +218,29 @@ def _participle(lexicon: Lexicon, link: Link) -> bool:
 
 NAME = "@name"
 """Stands for the columns that name a row of a table, whatever they are."""
-_NOUNS = frozenset({"date", "dates", "detail", "details", "item", "items", "order", "orders", "time", "times", "total", "value", "values", "result", "results", "record", "records", "kind", "list"})
+_NOUNS = frozenset(
+    {
+        "date",
+        "dates",
+        "detail",
+        "details",
+        "item",
+        "items",
+        "order",
+        "orders",
+        "time",
+        "times",
+        "total",
+        "value",
+        "values",
+        "result",
+        "results",
+        "record",
+        "records",
+        "kind",
+        "list",
+    }
+)
 
 
 def _best(links: list[Link]) -> tuple[Link, ...]:
@@ -276,7 +301,12 @@ def _fit(entry: TableEntry | ColumnEntry, content: Sequence[str]) -> tuple[float
     if not best[0] and len(content) > 1 and content[-1] in _TRAILING and isinstance(entry, ColumnEntry):
         quality, weak = _fit_words(entry.words, content[:-1])
         best = (0.93 * quality, weak) if entry.column.family == "text" or entry.identifier else best
-    if isinstance(entry, ColumnEntry) and "id" in entry.lemmas and len(content) > 1 and content[-1] in ("number", "numbers"):
+    if (
+        isinstance(entry, ColumnEntry)
+        and "id" in entry.lemmas
+        and len(content) > 1
+        and content[-1] in ("number", "numbers")
+    ):
         quality, weak = _fit_words(entry.words, (*content[:-1], "id"))
         best = max(best, (0.93 * quality, weak))
     if isinstance(entry, ColumnEntry) and "id" in entry.lemmas and best[0] < 0.9:
@@ -340,7 +370,7 @@ def values_at(lexicon: Lexicon, tokens: Sequence[Token], start: int, found: Mapp
         if last.kind == "sign":
             continue
         text = plain(" ".join(token.lower for token in tokens[start:end]))
-        if end - start == 1 and (text in _TOO_COMMON or len(text) < 2 and not last.capital):
+        if end - start == 1 and (text in _TOO_COMMON or (len(text) < 2 and not last.capital)):
             continue
         links = _value_links(lexicon, text, found)
         if links:
@@ -352,7 +382,54 @@ def values_at(lexicon: Lexicon, tokens: Sequence[Token], start: int, found: Mapp
 
 
 _TOO_COMMON = frozenset(
-    "a an the of in on at is are be to for by and or not all any with i it as do does did that who what which name names id no list how many number from has have had than more most average total".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "is",
+        "are",
+        "be",
+        "to",
+        "for",
+        "by",
+        "and",
+        "or",
+        "not",
+        "all",
+        "any",
+        "with",
+        "i",
+        "it",
+        "as",
+        "do",
+        "does",
+        "did",
+        "that",
+        "who",
+        "what",
+        "which",
+        "name",
+        "names",
+        "id",
+        "no",
+        "list",
+        "how",
+        "many",
+        "number",
+        "from",
+        "has",
+        "have",
+        "had",
+        "than",
+        "more",
+        "most",
+        "average",
+        "total",
+    ]
 )
 
 
@@ -394,10 +471,10 @@ def covers(lexicon: Lexicon, tokens: Sequence[Token], today: date, found: Mappin
     return [Cover(path, score) for score, path in sorted(best[-1], key=lambda pair: -pair[0])[:BREADTH]]
 
 
-_STRENGTH = {"logic": 0.25, "ask": 0.5, "everything": 0.8, "unit": 0.3, "measure": 0.6, "null": 0.6, "distinct": 0.7}
+_STRENGTH = {"logic": 0.25, "ask": 0.5, "everything": 0.8, "unit": 0.3, "measure": 1.0, "null": 0.6, "distinct": 0.7}
 
 
-def _arcs(
+def _arcs(  # noqa: C901  # one list of cases
     lexicon: Lexicon, tokens: Sequence[Token], start: int, today: date, looked: Mapping[str, Sequence[Link]]
 ) -> list[tuple[Item, float]]:
     token = tokens[start]
@@ -406,7 +483,9 @@ def _arcs(
     arcs: list[tuple[Item, float]] = []
     named = links_at(lexicon, tokens, start)
     for end, op in phrases_at(tokens, start):
-        if op.kind == "measure" and any(item.end >= end and item.kind == "column" and item.score >= 0.8 for item in named):
+        if op.kind == "measure" and any(
+            item.end >= end and item.kind == "column" and item.score >= 0.8 for item in named
+        ):
             continue
         strength = _STRENGTH.get(op.kind, 0.75) * (0.4 if op.weak else 1.0)
         length = (end - start) ** 1.25
@@ -431,7 +510,9 @@ def _arcs(
     if isinstance(number, int | float):
         arcs.append((Item("number", start, start + 1, token.text, value=number), 0.9))
     worded = any(item.end == start + 1 and item.kind == "op" and not item.is_op("ask", "unit") for item, _ in arcs)
-    nouns = token.lower in _NOUNS and any(i.end == start + 1 and i.kind in ("column", "table") and i.score >= 0.6 for i, _ in arcs)
+    nouns = token.lower in _NOUNS and any(
+        i.end == start + 1 and i.kind in ("column", "table") and i.score >= 0.6 for i, _ in arcs
+    )
     if not worded and not nouns and (token.lower in grammar().fill or token.lower == "'s"):
         arcs.append((Item("op", start, start + 1, token.text, Op("fill")), 0.05))
     elif token.kind == "word" and not any(item.end == start + 1 and item.kind != "unknown" for item, _ in arcs):

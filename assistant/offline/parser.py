@@ -83,7 +83,7 @@ def probes(question: str, tables: Sequence[TrainedTable]) -> tuple[Probe, ...]:
 
 
 def _unexplained(tokens: Sequence[Token], lexicon: Lexicon) -> list[str]:
-    best = covers(lexicon, tokens, date.today(), {})[:1]
+    best = covers(lexicon, tokens, date(2000, 1, 1), {})[:1]
     texts = [str(t.value) for t in tokens if t.kind == "quoted" and plain(str(t.value)) not in lexicon.by_value]
     run: list[Token] = []
     unknown = {item.start for cover in best for item in cover.items if item.kind == "unknown"}
@@ -148,7 +148,8 @@ def _follow(
     if not best or not followup.follows(question, best[0]):
         return None
     builder, describer = Builder(graph, dialect), Describer(lexicon)
-    readings, unknown = [], ()
+    readings: list[ReadingOf] = []
+    unknown: tuple[str, ...] = ()
     for form, belief, words in followup.edited(question, previous.form, lexicon, graph, today, found):
         try:
             sql = builder.sql(form)

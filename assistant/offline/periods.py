@@ -107,7 +107,7 @@ def _month(tokens: Sequence[Token], at: int, today: date) -> tuple[int, Period] 
         after += 1
     else:
         after = spot + 1 + (day is not None and spot == at)
-        if not tokens[spot].capital and not _word(tokens, at - 1) in (
+        if not tokens[spot].capital and _word(tokens, at - 1) not in (
             "in",
             "since",
             "last",

@@ -10,7 +10,9 @@ from assistant.offline.mentions import NAME, Link
 from assistant.offline.sketch import Pick, Sketch, Subquery, Test, Var
 
 WIDTH = 10
-AMOUNTS = frozenset({"salary", "pay", "wage", "price", "cost", "amount", "total", "balance", "revenue", "score", "rating", "income"})
+AMOUNTS = frozenset(
+    {"salary", "pay", "wage", "price", "cost", "amount", "total", "balance", "revenue", "score", "rating", "income"}
+)
 PLACES = {
     "city": 0.8,
     "location": 0.8,
@@ -42,7 +44,7 @@ class Assignment:
         return self.links.get(id(var)) if var is not None else None
 
 
-def variables(sketch: Sketch) -> list[Var]:
+def variables(sketch: Sketch) -> list[Var]:  # noqa: C901  # one list of cases
     """All variables: tables first, then columns, in the order of the question."""
     found: dict[int, Var] = {}
 
@@ -189,10 +191,10 @@ def _options(var: Var, lexicon: Lexicon, state: Assignment, values: list[Link] |
         )
     if var.links:
         return var.links
-    return implied(var.hint, lexicon, state.tables, var)
+    return implied(var.hint, lexicon, state.tables)
 
 
-def implied(hint: str, lexicon: Lexicon, tables: Iterable[str], var: Var) -> list[Link]:
+def implied(hint: str, lexicon: Lexicon, tables: Iterable[str]) -> list[Link]:
     """Columns that a kind of thing (`age`, `time`, `place`) may mean."""
     found: list[Link] = []
     near = set(tables)
@@ -204,7 +206,7 @@ def implied(hint: str, lexicon: Lexicon, tables: Iterable[str], var: Var) -> lis
     return found[:12]
 
 
-def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:
+def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:  # noqa: C901  # one list of cases
     if hint == "place":
         return max((PLACES.get(word, 0.0) for word in entry.lemmas), default=0.0)
     if hint == "amount":
@@ -240,7 +242,7 @@ def turned(hint: str, entry: ColumnEntry) -> bool:
     return hint == "recent" and bool(entry.lemmas & {"age"}) and not entry.temporal
 
 
-def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph, need: str) -> float:
+def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph, need: str) -> float:  # noqa: C901, PLR0912  # one list of cases
     gain = 2.5 * link.score - (3.0 if var.kind == "table" else 3.5)
     owner = state.link(var.near)
     if owner is not None:
@@ -252,7 +254,7 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
         if link.table in state.tables:
             gain += 0.5
         else:
-            gain -= 0.35 * min(min(graph.distance(table, link.table) for table in state.tables), 6.0)
+            gain -= 0.35 * min(*(graph.distance(table, link.table) for table in state.tables), 6.0)
     if var.kind == "table":
         return gain + (0.05 if not lexicon.tables[link.table].bridge else -0.1)
     if link.column == NAME:

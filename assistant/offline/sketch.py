@@ -1,4 +1,4 @@
-"""What a question says before it is known which table owns each word: picks, tests, groups and orders over variables."""
+"""What a question says before it is known which table owns each word: picks, tests, groups, orders."""
 
 from __future__ import annotations
 

@@ -51,7 +51,9 @@ def _difference(reading: ReadingOf, label: str) -> str:
 
 def declined(lexicon: Lexicon, unknown: Sequence[str]) -> str:
     """Why a question cannot be answered, and what can be asked."""
-    tables = sorted((t for t in lexicon.tables.values() if not t.bridge), key=lambda t: -(t.trained.shape.row_estimate or 0))
+    tables = sorted(
+        (t for t in lexicon.tables.values() if not t.bridge), key=lambda t: -(t.trained.shape.row_estimate or 0)
+    )
     names = [" ".join(split_name(table.trained.shape.name)) for table in tables[:8]]
     if not names:
         return "No table is trained yet."

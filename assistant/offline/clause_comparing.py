@@ -1,0 +1,364 @@
+"""Rules for comparisons and bare numbers: `more than 3`, `above average`, `between 5 and 7`."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from assistant.offline.clause_values import Values
+from assistant.offline.grammar import Op
+from assistant.offline.mentions import Item, Link
+from assistant.offline.periods import Period, of_year
+from assistant.offline.sketch import Operand, Pick, Subquery, Test, Var
+
+
+class Comparing(Values):
+    """Rules for comparisons and bare numbers: `more than 3`, `above average`, `between 5 and 7`."""
+
+    if TYPE_CHECKING:  # rules of the classes that build on this one
+
+        def superlative(self, count: int) -> None:
+            """A superlative at hand."""
+
+    def on_compare(self, item: Item, op: Op) -> None:
+        """`more than 3 ...`: what is compared stands before or after."""
+        self.at += 1
+        if op.value == "between":
+            self.between()
+            return
+        if op.value in ("like", "starts", "ends"):
+            self.like(op.value)
+            return
+        self.skip("logic.of", "logic.is", "logic.any", "logic.relative")
+        operand = self.operand(op)
+        if operand is None:
+            if self.peek().kind == "column" and (
+                self.peek(1).kind in ("number", "period") or self.peek(1).is_op("aggregate")
+            ):
+                self.pending = Pick(self.column(self.peek()))
+                self.at += 1
+                operand = self.operand(op)
+            if operand is None and self.peek().kind in ("table", "column"):
+                operand = self.entity_compared(op)
+            if operand is None:
+                return
+        hint = op.hint or ("age" if self.aged else "")
+        self.aged = False
+        self.compare(op.value, hint, operand)
+        if isinstance(operand, Subquery) and self.sub_next is operand:
+            self.sub, self.sub_next = operand, None
+
+    def operand(self, op: Op) -> Operand | Subquery | None:
+        """What stands on the right of a comparison."""
+        item = self.peek()
+        if item.kind in ("number", "period") and item.value is not None and not isinstance(item.value, str):
+            self.at += 1
+            if self.peek().is_op("unit") and {"old", "age"} & set(self.peek().text.lower().split()):
+                self.aged = True
+            self.skip("unit")
+            return item.value
+        if item.kind in ("value", "text"):
+            self.at += 1
+            return str(item.value)
+        if item.is_op("aggregate", "superlative") and item.op:
+            return self.subquery(item.op)
+        if item.kind == "unknown" and item.text[:1].isupper() and op.value in ("=", "<>"):
+            self.at += 1
+            return item.text
+        return None
+
+    def entity_compared(self, op: Op) -> Subquery | None:
+        """`earns more than the employee with id 163`, `than the price of all toys`."""
+        query = Subquery("", None)
+        spot = self.at
+        if self.peek().kind == "column":
+            query.var = self.column(self.peek())
+            self.at += 1
+            self.skip("logic.of")
+        every = self.peek(-1).is_op("logic") and not self._logic(self.peek(-1), "any")
+        self.skip("logic.any", "logic.all_of", "distinct")
+        if self.peek().kind != "table" or (self.pending is None and not op.hint and query.var is None):
+            self.at = spot
+            return None
+        query.table = self.near = self.var(self.peek())
+        query.agg = (
+            ("max" if op.value in (">", ">=") else "min") if every else ("min" if op.value in (">", ">=") else "max")
+        )
+        self.at += 1
+        self.sub_next = query
+        return query
+
+    def subquery(self, op: Op) -> Subquery:
+        """`the average salary of all engineers`."""
+        agg = {"max": "max", "min": "min"}.get(op.value, op.value)
+        self.at += 1
+        self.skip("logic.of")
+        query = Subquery(agg, None)
+        if self.peek().kind == "column":
+            query.var = self.column(self.peek())
+            self.at += 1
+        self.skip("logic.of", "logic.any", "logic.all_of", "group")
+        if self.peek().kind == "table":
+            query.table = self.var(self.peek())
+            self.at += 1
+            self.skip("logic.of", "logic.relative")
+            spot = 0
+            while spot < 3 and (
+                self.peek(spot).kind in ("column", "unknown") or self.peek(spot).is_op("group", "logic")
+            ):
+                spot += 1
+            if spot and self.peek(spot).kind == "value":
+                self.at += spot
+            if self._logic(self.peek(-1), "relative"):
+                self.sub, self.near = query, query.table
+            elif self.peek().kind == "value" and self.peek(1).kind != "column":
+                query.tests.append(self.value_test(self.peek(), query.table))
+                self.at += 1
+        elif self.peek().kind == "value":
+            query.tests.append(self.value_test(self.peek(), self.near))
+            self.at += 1
+            if self.peek().kind in ("table", "column"):
+                self.at += 1
+        return query
+
+    def value_test(self, item: Item, near: Var | None) -> Test:
+        """A stored value as a test of its own."""
+        return Test(
+            Pick(Var("column", item.text, list(item.links), near=near)),
+            "=",
+            [str(item.value)],
+            options=list(item.links),
+        )
+
+    def compare(self, op: str, hint: str, operand: Operand | Subquery) -> None:  # noqa: C901, PLR0912, PLR0915  # one list of cases
+        """File a comparison with whatever stands on its left."""
+        pick = self.pending
+        item = self.peek()
+        number = isinstance(operand, int | float)
+        if (
+            pick is not None
+            and not (isinstance(operand, Period) and not self._dated(pick))
+            and not (hint and pick in self.sketch.picks)
+            and not (pick in self.sketch.picks and self.head and number and item.kind in ("table", "column"))
+        ):
+            if pick in self.sketch.picks:
+                self.sketch.picks.remove(pick)
+            self.pending = None
+            self.add_test(Test(pick, op, [operand]))
+            return
+        if number and not hint and item.is_op("distinct"):
+            self.distinct = True
+            self.at += 1
+            item = self.peek()
+        if number and not hint and item.kind in ("table", "column"):
+            distinct, self.distinct = self.distinct, False
+            self.at += 1
+            var = self.var(item)
+            var.near = self.near
+            numeric = item.kind == "column" and self._summable(item)
+            if item.kind == "table":
+                self.sketch.tables.append(var)
+            if item.kind == "table" and op == ">=" and operand == 1 and self.lack is None:
+                self.near = var
+                return
+            self.add_test(Test(Pick(var, "" if numeric else "count", distinct), op, [operand]))
+            return
+        if pick is not None and isinstance(operand, Period):
+            self.pending = None
+        if pick is not None and hint == "time" and not self._dated(pick):
+            pick = None
+        if pick is not None and number and self._temporal(pick) and not 1000 <= float(operand) <= 2999:  # type: ignore[arg-type]
+            pick = None
+        repeat = self.either or self._logic(self.peek(-3), "or") or self._logic(self.peek(-4), "or", "and")
+        if (
+            pick is None
+            and number
+            and not hint
+            and self.last
+            and not self.last.pick.agg
+            and self.last.op in ("<", ">", "<=", ">=", "=")
+            and repeat
+            and item.kind not in ("table", "column")
+        ):
+            self.add_test(Test(self.last.pick, op, [operand]))
+            return
+        if isinstance(operand, Subquery) and not hint and operand.var is not None:
+            self.add_test(Test(Pick(operand.var), op, [operand]))
+            return
+        if isinstance(operand, Subquery) and item.kind == "column":
+            self.at += 1
+            self.add_test(Test(Pick(self.column(item)), op, [operand]))
+            return
+        if hint == "time" and number and not 1000 <= float(operand) <= 2999:  # type: ignore[arg-type]
+            hint = ""
+        if isinstance(operand, Period) or (
+            number and not hint and isinstance(operand, int) and 1900 <= operand <= 2100
+        ):
+            hint = hint or "time"
+        if isinstance(operand, Subquery) and not hint:
+            hint = "amount"
+        amount = op in ("<", ">") and self._near_has({"total", "amount", "price", "value", "salary", "balance"})
+        aged = self._near_has({"age"})
+        kind = hint or (("age" if aged else "amount" if amount else "count") if number else "")
+        if kind == "count":
+            self.add_test(Test(Pick(None, "count"), op, [operand]))
+            return
+        var = Var("column", kind, [], near=self.near, hint=kind or "text", start=item.start)
+        if item.kind == "column" and hint:
+            var.links = list(item.links)
+            self.at += 1
+        self.add_test(Test(Pick(var), op, [operand]))
+
+    def between(self) -> None:
+        """`between A and B`."""
+        bounds: list[Operand] = []
+        while len(bounds) < 2:
+            item = self.peek()
+            if item.kind in ("number", "period") and item.value is not None and not isinstance(item.value, str):
+                bounds.append(item.value)
+            elif not (item.is_op("logic", "unit", "fill", "compare") or item.text in ("to", "-")):
+                break
+            self.at += 1
+        self.skip("unit")
+        if len(bounds) == 2:
+            if all(isinstance(b, int) and 1500 <= b <= 2100 for b in bounds) and self.pending is None:
+                self.pending = Pick(Var("column", "time", [], near=self.near, hint="time"))
+            pick = self.pending
+            spot = self.at
+            self.compare(">=", "", bounds[0])
+            tests = self.lack.tests if self.lack else self.sketch.tests
+            if tests and self.at >= spot:
+                first = tests[-1]
+                tests.append(replace(first, op="<=", values=[bounds[1]], either=False))
+            del pick
+
+    def like(self, op: str) -> None:
+        """`contains the word X`, `starting with X`."""
+        self.skip("logic.of", "logic.is", "compare.like")
+        item = self.peek()
+        if item.is_op("compare", "superlative", "ask") or item.kind == "table":
+            self.on_relative()
+            return
+        if item.kind in ("value", "text", "unknown", "number") or item.text:
+            self.at += 1
+            pick, self.pending = self.pending, None
+            if pick is None:
+                pick = Pick(Var("column", item.text, [], near=self.near, hint="text"))
+            elif pick in self.sketch.picks and (not self.head or len(self.sketch.picks) > 1):
+                self.sketch.picks.remove(pick)
+            value = str(item.value) if item.kind in ("value", "text") else item.text
+            self.add_test(Test(pick, op, [value]))
+
+    def on_number(self, item: Item) -> None:  # noqa: C901, PLR0912  # one list of cases
+        """A bare number: `id 3`, `3 beds`, `in 2007`, `the 5 oldest`, `3 orders`."""
+        number = item.value
+        assert isinstance(number, int | float)
+        nexts = self.peek(1)
+        if nexts.is_op("superlative", "frequent"):
+            self.at += 1
+            self.superlative(int(number))
+            return
+        if (
+            self.head
+            and nexts.kind == "table"
+            and self.lack is None
+            and not self._logic(self.peek(-1), "relative")
+            and not self.peek(-1).is_op("compare")
+        ):
+            self.at += 1
+            self.sketch.limit = int(number)
+            return
+        prior = self.peek(-1)
+        self.at += 1
+        aged = self.peek().is_op("unit") and {"old", "age"} & set(self.peek().text.lower().split())
+        self.skip("unit")
+        if (
+            aged
+            and self.pending is None
+            and not (self.peek().is_op("compare") and self.peek().text.lower().startswith(("or", "and")))
+        ):
+            self.add_test(
+                Test(Pick(Var("column", "age", [], near=self.near, hint="age", start=item.start)), "=", [number])
+            )
+            return
+        more: list[Operand | Subquery | Link] = [number]
+        while (
+            (self._logic(self.peek(), "or", "and") or self.peek().text == ",")
+            and self.peek(1).kind == "number"
+            and isinstance(self.peek(1).value, int | float)
+        ):
+            more.append(self.peek(1).value)  # type: ignore[arg-type]
+            self.at += 2
+        if len(more) > 1:
+            self.listed(more)
+            return
+        if (
+            prior.kind == "table"
+            and prior.end == item.start
+            and self.pending is None
+            and nexts.kind not in ("table", "column")
+        ):
+            keys = self.lexicon.tables[prior.links[0].table].key
+            if len(keys) == 1:
+                var = Var(
+                    "column",
+                    "id",
+                    [
+                        Link(link.table, self.lexicon.tables[link.table].key[0], score=link.score)
+                        for link in prior.links
+                        if len(self.lexicon.tables[link.table].key) == 1
+                    ],
+                    near=self.near,
+                    tight=True,
+                )
+                self.add_test(Test(Pick(var), "=", [number]))
+                return
+        suffix = self.peek().op
+        if (
+            suffix
+            and self.peek().is_op("compare")
+            and suffix.value in (">=", "<=")
+            and self.peek().text.lower().startswith(("or", "and"))
+        ):
+            op = suffix.value
+            self.at += 1
+            self.compare(op, "", number)
+            return
+        placed = self._logic(prior, "of") and prior.text.lower() in ("in", "during", "of", "for")
+        year = isinstance(number, int) and 1900 <= number <= 2100 and self.peek().kind not in ("table", "column")
+        if placed and year and self.pending is not None and not self._dated(self.pending):
+            self.pending = None
+        if self.pending is not None and (
+            self.peek(-2).kind in ("column", "table")
+            or self._logic(self.peek(-2), "is", "relative")
+            or self.pending.agg == ""
+        ):
+            self.compare("=", "", number)
+            return
+        if 1500 <= number <= 2100 and isinstance(number, int) and self.peek().kind not in ("table", "column"):
+            self.add_test(
+                Test(
+                    Pick(Var("column", item.text, [], near=self.near, hint="time", start=item.start)),
+                    "=",
+                    [of_year(number)],
+                )
+            )
+            return
+        if self.peek().kind in ("table", "column"):
+            if (
+                self.head
+                and self.peek().kind == "table"
+                and self.lack is None
+                and not (self.pending and self.pending.agg)
+            ):
+                self.sketch.limit = int(number)
+                return
+            self.compare("=", "", number)
+
+    def listed(self, values: list[Operand | Subquery | Link]) -> None:
+        """`4 or 5 stars`, `years 2008 and 2009`."""
+        first = values[0]
+        assert isinstance(first, int | float)
+        before = len(self.sketch.tests)
+        self.compare("=", "", first)
+        tests = self.lack.tests if self.lack is not None else self.sketch.tests
+        if tests and (self.lack is not None or len(tests) > before):
+            tests[-1].values = values

@@ -1,0 +1,305 @@
+"""Rules for tables, columns, counts and aggregates: what is shown, and of what."""
+
+from dataclasses import replace
+
+from assistant.offline.clause_row import EXTREMES, PLACING, WEAK, Row
+from assistant.offline.grammar import Op
+from assistant.offline.mentions import Item, Link
+from assistant.offline.sketch import Pick, Super, Test, Var
+
+
+class Naming(Row):
+    """Rules for tables, columns, counts and aggregates: what is shown, and of what."""
+
+    def on_table(self, item: Item) -> None:
+        """A table named alone."""
+        spot = 1
+        while self._logic(self.peek(spot), "of", "any"):
+            spot += 1
+        if item.score < 0.72 and self.sketch.subject is not None and self.peek(spot).kind in ("table", "value", "text"):
+            self.sketch.verbs.append(item.text.lower())  # `play` before `sports`: the verb only says how they are tied
+            self.at += 1
+            return
+        if self.lack is not None and self.lack.table is None and not self.lack.tests:
+            self.lack.table = self.var(item)
+            self.near = self.lack.table
+        elif self.lack is not None:
+            self.lack.more.append(self.var(item))
+            self.near = self.lack.more[-1]
+        else:
+            self.close_pending()
+            self.table(item)
+        if self.distinct:
+            self.sketch.distinct, self.distinct = True, False
+        self.at += 1
+
+    def on_column(self, item: Item) -> None:
+        """A column: shown when in the head, else waiting for its value."""
+        self.close_pending()
+        if item.links[0].weak and not self._tested_after(1):
+            self.weak(item)
+            return
+        first = item.text.lower().split()[0]
+        if self._logic(self.peek(-1), "relative") and first in EXTREMES and self._ordered_by(item):
+            self.at += 1
+            self.sketch.supers.append(Super(Pick(self.column(item)), EXTREMES[first]))
+            return
+        if (
+            self.peek(1).kind == "table"
+            and self.peek(1).start == item.end
+            and self.lexicon.column(item.links[0].ref).flag
+        ):
+            self.at += 1
+            var = self.var(item)
+            flags = [link for link in item.links if self.lexicon.column(link.ref).flag]
+            var.links = flags or var.links
+            self.add_test(Test(Pick(var), "true"))
+            return
+        if self.head and self.fresh and self._entity(item):
+            self.on_table(replace(item, kind="table", links=tuple(Link(x.table, score=x.score) for x in item.links)))
+            return
+        before = self.peek(-1)
+        if (
+            self.head
+            and self.sketch.picks
+            and self._logic(before, "of")
+            and before.text.lower() in PLACING
+            and not self._tested_after(1)
+        ):
+            self.at += 1
+            return
+        var = self.column(item)
+        pick = Pick(var)
+        self.at += 1
+        follows = self._tested_next()
+        if follows == "value":
+            self.pending = pick
+            return
+        if self.lack is not None:
+            self.pending = pick
+            return
+        before = self.peek(-2)
+        joined = self._logic(before, "and") or before.is_op("group") or before.text == ","
+        if self.head or (joined and not follows and self.sketch.picks and not self._flag(item)):
+            self.drop_generic(item, var)
+            if self.distinct:
+                self.sketch.distinct, self.distinct = True, False
+            self.sketch.picks.append(pick)
+            self.fresh.append(pick)
+            self.pending = pick
+        else:
+            self.pending = pick
+
+    def weak(self, item: Item) -> None:
+        """A word that is only related to a column (`released`, `earn`): a hint, nothing to show."""
+        self.sketch.verbs.append(item.text.lower())
+        self.at += 1
+        if item.alt and item.alt[0].score > item.score and (self.lack is not None or not self.head):
+            self.at -= 1
+            self.on_table(replace(item, kind="table", links=item.alt))
+
+    def drop_generic(self, item: Item, var: Var) -> None:
+        """`names of directors`, where directors are a column: the name is that column."""
+        last = self.sketch.picks[-1] if self.sketch.picks else None
+        if last is None or last not in self.fresh or last.agg or last.var is None or last.var.near is not None:
+            return
+        spot = -2
+        while self._logic(self.peek(spot), "all_of") or self.peek(spot).is_op("distinct"):
+            spot -= 1
+        if not self._logic(self.peek(spot), "of") or last.var.text.lower() not in (
+            "name",
+            "names",
+            "title",
+            "titles",
+            "value",
+            "values",
+        ):
+            return
+        entry = self.lexicon.column(item.links[0].ref)
+        if entry.column.family == "text" and not self.lexicon.tables[entry.table].columns.get(entry.target):
+            self.sketch.picks.remove(last)
+            self.fresh.remove(last)
+
+    def _entity(self, item: Item) -> bool:
+        """`average X of all schools`, where `school` is the column that names the rows of its table."""
+        spot = -1
+        while self._logic(self.peek(spot), "all_of") or self.peek(spot).is_op("distinct", "group"):
+            spot -= 1
+        if not (
+            self._logic(self.peek(spot), "of") and self.peek(spot).text.lower() in ("of", "for", "across", "among")
+        ) or self.peek(-1).is_op("group"):
+            return False
+        link = item.links[0]
+        table = self.lexicon.tables[link.table]
+        named = (
+            link.column in table.display
+            and len(table.display) == 1
+            and not table.columns[link.column].lemmas & {"name", "title", "description", "detail"}
+        )
+        return (
+            named
+            and not self._tested_after(1)
+            and all(p.agg or p.var is None or p.var.text.lower() not in ("name", "names") for p in self.fresh)
+        )
+
+    def count(self) -> None:
+        """`how many X`: rows of a table, or values of a column."""
+        distinct = self.take_distinct()
+        item = self.peek()
+        if item.text.lower() == "times":
+            self.at += 1
+            item = self.peek()
+        if (
+            item.kind == "table"
+            and self.peek(1).kind == "column"
+            and self.peek(1).start == item.end
+            and self.peek(1).score >= WEAK
+        ):
+            near = self.table(item)
+            self.at += 2
+            var = self.var(self.peek(-1))
+            var.near, var.tight = near, True
+            pick = Pick(var, "count", distinct)
+        elif item.kind == "table":
+            self.at += 1
+            pick = Pick(self.table(item), "count", distinct)
+        elif item.kind == "column":
+            self.at += 1
+            pick = Pick(self.column(item), "count", distinct)
+        elif item.kind == "value" and self.peek(1).kind == "table":
+            pick = Pick(None, "count", distinct)
+        else:
+            pick = Pick(None, "count", distinct)
+        if self.lack is None and self.peek().is_op("compare") and not self.head:
+            self.pending = pick
+            return
+        self.show_subject()
+        self.sketch.picks.append(pick)
+        self.fresh.append(pick)
+        self.pending = pick if pick.var is not None or not self.head else None
+
+    def implied(self, kind: str) -> None:
+        """A pick whose column is only implied by the question word."""
+        pick = Pick(Var("column", kind, [], hint=kind, start=self.peek(-1).start))
+        self.sketch.picks.append(pick)
+        self.fresh.append(pick)
+
+    def much(self) -> None:
+        """`how much`: an amount; of what, the next column or measure says."""
+        if self.peek().kind == "column":
+            self.head = True
+            return
+        self.sketch.picks.append(Pick(Var("column", "amount", [], hint="money"), agg="sum"))
+
+    def aggregate(self, run: list[str]) -> None:
+        """Aggregates of the column that follows."""
+        self.take_distinct()
+        target = self.peek()
+        if target.is_op("measure"):
+            self.at += 1
+            self.picked([Pick(None, agg, measure=target.op.value if target.op else "") for agg in run])
+            return None
+        if target.is_op("ask") and target.op and target.op.value == "count":
+            self.at += 1
+            return self.count()
+        if target.kind == "table" and self.peek(1).kind != "column" and self._numeric_alt(target):
+            target = replace(target, kind="column", links=self._numeric_alt(target))
+        if target.kind == "table" and self.peek(1).kind == "column":
+            self.at += 1
+            near = self.table(target)
+            target = self.peek()
+            var = self.column(target)
+            var.near, var.tight = near, True
+        elif target.kind == "column":
+            var = self.column(target)
+        elif target.kind == "table":
+            self.at += 1
+            pick = Pick(self.table(target), "count" if run[0] == "sum" else run[0])
+            return self.picked([pick])
+        else:
+            if self.pending and run and not self.pending.agg:  # `X on average`, `salary in total`
+                self.pending.agg = run[0]
+            elif self.sketch.picks and not self.sketch.picks[-1].agg and self.sketch.picks[-1].var:
+                self.sketch.picks[-1].agg = run[0]
+            return None
+        self.at += 1
+        picks = [Pick(var, agg) for agg in run]
+        while (
+            (self._logic(self.peek(), "and") or self.peek().text == ",")
+            and self.peek(1).kind == "column"
+            and self._summable(self.peek(1))
+            and run != ["sum"]
+        ):
+            other = self.column(self.peek(1))
+            self.at += 2
+            picks.extend(Pick(other, agg) for agg in run)
+        return self.picked(picks)
+
+    def picked(self, picks: list[Pick]) -> None:
+        """Aggregates are shown, unless a comparison follows in the body."""
+        if (not self.head or self.lack) and self.peek().is_op("compare"):
+            self.pending = picks[0]
+            return
+        if not self.head and self._comparison_ahead():
+            self.pending = picks[0]
+            return
+        self.show_subject()
+        self.sketch.picks.extend(picks)
+        self.fresh.extend(picks)
+        self.pending = picks[-1]
+
+    def on_aggregate(self, item: Item, op: Op) -> None:
+        """`average X`, `minimum, average and maximum X`."""
+        run = [op.value]
+        spot = 1
+        while True:
+            ahead = self.peek(spot)
+            if ahead.is_op("aggregate") or (ahead.is_op("superlative") and ahead.op and not ahead.op.hint):
+                run.append(ahead.op.value if ahead.op else "")
+            elif not (
+                self._logic(ahead, "and") or self._logic(ahead, "of") or (ahead.is_op("sign") and ahead.text == ",")
+            ):
+                break
+            spot += 1
+        self.at += spot
+        self.aggregate(run)
+
+    def _is_aggregate(self, prior: Item) -> bool:
+        if self._logic(prior, "relative"):
+            return False
+        if prior.is_op("ask") and prior.start > 0:
+            return True
+        subject = self.sketch.subject is not None
+        return not subject or bool(self.sketch.picks and self.sketch.picks[-1].agg) or self._logic(prior, "and")
+
+    def _run_of_aggregates(self) -> bool:
+        """True when a column (or `and minimum X`) follows: an aggregate, no ranking."""
+        spot = 0
+        while True:
+            item = self.peek(spot)
+            if item.kind == "column":
+                return True
+            if item.kind == "table":
+                return bool(self._numeric_alt(item)) and spot > 0
+            plain = item.is_op("aggregate") or (item.is_op("superlative") and item.op is not None and not item.op.hint)
+            if spot == 0 and item.is_op("aggregate"):
+                return False
+            if not (plain or self._logic(item, "and", "of") or item.text == ","):
+                return False
+            spot += 1
+
+    def on_distinct(self, item: Item, op: Op) -> None:
+        """`different` belongs to what follows."""
+        self.distinct = True
+
+    def on_everything(self, item: Item, op: Op) -> None:
+        """`all information about`: every column."""
+        if not self.sketch.picks:
+            self.sketch.everything = True
+
+    def on_measure(self, item: Item, op: Op) -> None:
+        """`revenue`: computed when no column bears the name."""
+        pick = Pick(None, "sum", measure=op.value)
+        self.at += 1
+        self.sketch.picks.append(pick)
+        self.fresh.append(pick)
