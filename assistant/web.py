@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from assistant.accounts import find_person
 from assistant.agent import agent, choose_model
 from assistant.chat import runtime
+from tools import logs
 from tools.errors import AssistantError, ConfigurationError, NotAllowed, NotFound
 from tools.queries import export, get_query
 from tools.settings import Settings, load_settings
@@ -191,6 +192,7 @@ def main() -> int:
     """Serve until a signal ends it; gives the exit status."""
     try:
         settings = load_settings()
+        logs.configure(settings)
         app = create_app(settings)
     except AssistantError as error:
         sys.stderr.write(f"{error}\n")
@@ -200,6 +202,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         log_level="warning" if settings.log_level == "INFO" else settings.log_level.lower(),
+        log_config=None,  # ours stands, for uvicorn too
         access_log=False,
         ws_max_size=1_000_000,
         timeout_graceful_shutdown=5,
