@@ -155,6 +155,7 @@ class Assembler:
 
     def _of_table(self, table: str, agg: str) -> tuple[Expr, ...]:
         numbers = [e for e in self.lexicon.tables[table].columns.values() if e.number and not e.identifier]
+        numbers.sort(key=lambda e: not e.lemmas & {"quantity", "amount", "total"})
         return (Expr(table, numbers[0].ref, agg),) if numbers else ()  # type: ignore[arg-type]
 
     def counted(self, table: str, choice: Choice, distinct: bool = False) -> Expr:
@@ -345,6 +346,9 @@ class Assembler:
         if any(s.expr.agg for s in sorts) and not form.group and not all(e.agg for e in form.select):
             keys = form.select or tuple(Expr(form.star, e.ref) for e in self.lexicon.tables[form.star].columns.values())
             form = form.change(select=keys, star="", group=self._with_keys(keys, choice))
+        measured = tuple(s.expr for s, o in zip(sorts, self.sketch.orders, strict=False) if o.pick.measure)
+        if measured and self.sketch.supers and form.group:
+            form = form.change(select=tuple(dict.fromkeys((*form.select, *measured))))
         return form.change(order=tuple(dict.fromkeys(sorts)))
 
     def _superlatives(self, form: Form, choice: Choice) -> Form:

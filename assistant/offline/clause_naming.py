@@ -33,10 +33,12 @@ class Naming(Row):
             self.sketch.distinct, self.distinct = True, False
         self.at += 1
 
-    def on_column(self, item: Item) -> None:
+    def on_column(self, item: Item) -> None:  # noqa: C901  # one list of cases
         """A column: shown when in the head, else waiting for its value."""
         self.close_pending()
-        if item.links[0].weak and not self._tested_after(1):
+        if (item.links[0].weak or (self.sketch.subject is not None and self._happens(item))) and not self._tested_after(
+            1
+        ):
             self.weak(item)
             return
         first = item.text.lower().split()[0]
@@ -53,6 +55,15 @@ class Naming(Row):
             var = self.var(item)
             flags = [link for link in item.links if self.lexicon.column(link.ref).flag]
             var.links = flags or var.links
+            self.add_test(Test(Pick(var), "true"))
+            return
+        before = self.peek(-1)
+        listed = before.text == "," or before.is_op("group") or self._logic(before, "and", "of")
+        if self.sketch.subject is not None and self._flag(item) and not listed and not self._tested_after(1):
+            self.at += 1
+            var = self.var(item)
+            var.near = self.near
+            var.links = [link for link in var.links if self.lexicon.column(link.ref).flag]
             self.add_test(Test(Pick(var), "true"))
             return
         if self.head and self.fresh and self._entity(item):
@@ -89,6 +100,13 @@ class Naming(Row):
             self.pending = pick
         else:
             self.pending = pick
+
+    def _happens(self, item: Item) -> bool:
+        """True for `deliver` where the column is delivered_at: what was done, nothing to show."""
+        entry = self.lexicon.column(item.links[0].ref)
+        words = set(item.text.lower().split())
+        happened = entry.column.family in ("date", "datetime") and len(words) == 1
+        return happened and item.score < 0.95 and not words & {"date", "dates", "time", "day", "when", "year"}
 
     def weak(self, item: Item) -> None:
         """A word that is only related to a column (`released`, `earn`): a hint, nothing to show."""
@@ -154,6 +172,7 @@ class Naming(Row):
             and self.peek(1).kind == "column"
             and self.peek(1).start == item.end
             and self.peek(1).score >= WEAK
+            and not self._happens(self.peek(1))
         ):
             near = self.table(item)
             self.at += 2
@@ -188,6 +207,10 @@ class Naming(Row):
         """`how much`: an amount; of what, the next column or measure says."""
         if self.peek().kind == "column":
             self.head = True
+            return
+        if self.peek().kind == "table":
+            self.at += 1
+            self.sketch.picks.append(Pick(self.table(self.peek(-1)), "sum"))
             return
         self.sketch.picks.append(Pick(Var("column", "amount", [], hint="money"), agg="sum"))
 
@@ -277,7 +300,7 @@ class Naming(Row):
         spot = 0
         while True:
             item = self.peek(spot)
-            if item.kind == "column":
+            if item.kind == "column" or item.is_op("measure"):
                 return True
             if item.kind == "table":
                 return bool(self._numeric_alt(item)) and spot > 0

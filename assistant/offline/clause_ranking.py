@@ -253,6 +253,8 @@ class Ranking(Comparing):
                 self.sketch.picks.append(shown)
                 self.fresh.append(shown)
             self.sketch.groups.append(Pick(var))
+        if self.sketch.limit and count == 1:
+            count, self.sketch.limit = self.sketch.limit, None
         self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1, frequent=True))
 
     def on_order(self, item: Item, op: Op) -> None:

@@ -35,6 +35,8 @@ class Row:
         self.agg_run: list[str] = []
         self.sorting = False
         self.sort_by = False
+        self.owning = False
+        """True after `have` or `with`: a column that follows alone must be present."""
         self.aged = False
         self.sub: Subquery | None = None
         """A subquery that takes the tests which follow, up to the next comma or `and`."""
@@ -112,6 +114,9 @@ class Row:
             self.sketch.picks.append(pick)
         else:
             self.sketch.dropped.append(pick.var.text)
+            if self.owning and self._may_lack(pick.var):
+                self.add_test(Test(pick, "not null"))
+                return
             if pick.var.links[0].score < 0.85:
                 return
             self.sketch.tables.append(
@@ -151,8 +156,18 @@ class Row:
             if pick.var and pick.var.near is None:
                 pick.var.near = var
 
+    def _may_lack(self, var: Var) -> bool:
+        """True for a column of the subject that may be empty: `orders with a coupon code`."""
+        link = var.links[0]
+        subject = self.sketch.subject
+        if not link.column or subject is None or link.score < 0.85 or link.table != subject.links[0].table:
+            return False
+        entry = self.lexicon.column(link.ref)
+        return entry.column.nullable and not entry.is_key
+
     def on_relative(self) -> None:
         """`whose`, `with`, `that`: conditions begin."""
+        self.owning = self.peek().text.lower() in ("have", "has", "with", "having", "had", "who have", "that have")
         if self.fresh and self.near is None and self.sketch.subject is None and not self.sketch.picks:
             return
         self.close_pending()

@@ -132,6 +132,8 @@ class Clauses(Ranking):
             self.at = spot
             if not follows:
                 self.close_pending()
+                if not self.sketch.picks and self.sketch.subject is not None and "their" in text.split():
+                    self.sketch.picks.append(Pick(self.sketch.subject))
                 self.head = True
         elif self.peek(1).is_op("ask") or (self.peek(1).is_op("aggregate") and not self._comparison_ahead()):
             self.close_pending()

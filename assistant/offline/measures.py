@@ -47,7 +47,7 @@ def measure(name: str, main: str, tables: Sequence[str], lexicon: Lexicon, graph
                 "refund",
             }:
                 line = any("price" in other.lemmas for other in lexicon.tables[entry.table].columns.values())
-                found.append((near(entry) - 1.5 * (line and name == "revenue"), Expr(entry.table, entry.ref)))
+                found.append((near(entry) + line * (-1.5 if name == "revenue" else 0.5), Expr(entry.table, entry.ref)))
     return [expr for _, expr in sorted(found, key=lambda pair: pair[0])]
 
 

@@ -28,9 +28,9 @@ from tools.schemas.catalog import TrainedTable
 MOST_PROBES = 40
 KEPT = 3
 """Readings given back."""
-DECLINE = 0.035
+DECLINE = 0.1
 """Below this confidence the question is not about these data."""
-ASK = 0.3
+ASK = 0.18
 """Below this confidence the readings are offered instead of an answer."""
 LONGEST = 2_000
 """Characters of a question that are read."""
@@ -257,7 +257,9 @@ def _understood(cover: Cover) -> dict[str, float]:
     exact = sum(item.score > 0.95 or item.is_op("measure") for item in links)
     return {
         "known share": covered / (covered + len(unknown) + 0.01),
-        "no table named": float(not any(item.kind == "table" and item.score > 0.85 for item in links)),
+        "no table named": float(
+            not any((item.kind == "table" and item.score > 0.85) or item.is_op("measure") for item in links)
+        ),
         "exact links": min(4.0, float(exact)),
         "inexact links": float(len(links) - exact),
         "unknown names": float(sum(item.text[:1].isupper() for item in unknown)),
