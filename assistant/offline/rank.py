@@ -6,7 +6,6 @@ from functools import lru_cache
 from importlib.resources import files
 from tomllib import loads
 
-
 LOW = 0.1
 """Chances below this are called by their own name; above, the scale bends towards `half` and `high`."""
 

@@ -13,6 +13,7 @@ import pickle
 import statistics
 import sys
 import time
+import traceback
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,7 +97,8 @@ async def trained(connection: Any, shape: TableSchema) -> TrainedTable:
         if column.name in left_out or column.family in ("binary", "json"):
             continue
         found = await connection.fetch(
-            f'SELECT "{column.name}"::text FROM {source} WHERE "{column.name}" IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 101'
+            f'SELECT "{column.name}"::text FROM {source} WHERE "{column.name}" IS NOT NULL '
+            "GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 101"
         )
         if 0 < len(found) <= 100:
             values[column.name] = tuple(row[0] for row in found)
@@ -142,7 +144,7 @@ async def fetch(connection: Any, schema: str, sql: str) -> list[tuple[Any, ...]]
     """Rows of a query in a schema, or the database's reason why not."""
     try:
         return [tuple(row.values()) for row in await connection.fetch(sql, timeout=5)]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, asyncio.TimeoutError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         return f"{type(error).__name__}: {error}"
 
 
@@ -152,7 +154,8 @@ async def look_up(connection: Any, asked: Sequence[Probe]) -> dict[Probe, tuple[
     for probe in asked:
         table = ".".join(f'"{part}"' for part in probe.table.split("."))
         rows = await connection.fetch(
-            f'SELECT DISTINCT "{probe.column}"::text FROM {table} WHERE lower("{probe.column}"::text) = lower($1) LIMIT 3',
+            f'SELECT DISTINCT "{probe.column}"::text FROM {table} '
+            f'WHERE lower("{probe.column}"::text) = lower($1) LIMIT 3',
             probe.text,
         )
         if rows:
@@ -207,9 +210,7 @@ async def one(connection: Any, question: dict[str, Any], tables: tuple[TrainedTa
         understood = read(question["question"], tables, "postgres", TODAY, found=found)
         record["ms"] = (spent + time.perf_counter() - begun) * 1000
         record["probes"] = len(asked)
-    except Exception as error:  # the benchmark reports a crash as a result
-        import traceback
-
+    except Exception as error:  # noqa: BLE001  # a crash is a result here
         return record | {
             "verdict": "crash",
             "ms": 0.0,
@@ -253,7 +254,8 @@ def report(records: list[dict[str, Any]], title: str) -> None:
         sure = [r for r in records if r["confidence"] >= bound]
         good = sum(r["verdict"] == "right" for r in sure)
         print(
-            f"  confidence >= {bound}: {len(sure)} answered ({len(sure) / len(records):.1%}), {good / max(1, len(sure)):.1%} right"
+            f"  confidence >= {bound}: {len(sure)} answered ({len(sure) / len(records):.1%}), "
+            f"{good / max(1, len(sure)):.1%} right"
         )
     kinds: Mapping[str, list[dict[str, Any]]] = defaultdict(list)
     for r in records:
