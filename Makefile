@@ -8,12 +8,14 @@ LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url 
 run: environment
 	@exec $(PY) -m assistant.cli up --with-parent
 
+# The browser alone: it shares no processor with tests that kill and start servers.
 test: lint
-	@$(PY) -m pytest
+	@$(PY) -m pytest -m "not browser" -n 2 --dist loadscope
+	@$(PY) -m pytest -m browser
 
 # For the minutes between commits: under two of them.
 check: lint
-	@$(PY) -m pytest -m "not slow and not browser" -n 2
+	@$(PY) -m pytest -m "not slow and not browser" -n 2 --dist loadscope
 
 lint: test-environment
 	@$(PY) -m ruff format --check .

@@ -58,6 +58,9 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # it may have set up handlers of its own before
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
 
