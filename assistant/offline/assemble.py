@@ -356,7 +356,7 @@ class Assembler:
             form = self._superlative(form, best, choice)
         return form
 
-    def _superlative(self, form: Form, best: Super, choice: Choice) -> Form:  # noqa: C901  # one list of cases
+    def _superlative(self, form: Form, best: Super, choice: Choice) -> Form:  # noqa: C901, PLR0912  # one list of cases
         pick = best.pick
         counts = pick.agg == "count" or (pick.agg and pick.var is None and not pick.measure)
         if pick.var is None and not pick.agg and not pick.measure:  # top 5 of what is ordered
@@ -394,6 +394,10 @@ class Assembler:
             else:
                 keys = shown
             form = form.change(group=keys or self.display(self.main, choice))
+        if best.many and pick.measure and best.count == 1:
+            best = replace(best, count=10)
+        if pick.measure and form.group and not form.star:
+            form = form.change(select=tuple(dict.fromkeys((*form.select, expr))))
         if form.order and form.limit is None and form.order[0].expr != expr:
             return form.change(order=(Sort(expr, best.descending), *form.order), limit=best.count)
         return form.change(order=(Sort(expr, best.descending),), limit=best.count)
@@ -401,9 +405,15 @@ class Assembler:
     def _best(self, form: Form, best: Super, choice: Choice) -> Form:
         """`best customers`, `top 5 products`: by revenue, or by number of related rows."""
         found = measure("revenue", self.main, (self.main,), self.lexicon, self.graph)
+        way = self.graph.tree([self.main, found[0].table]) if found else ()
+        between = {name for edge in way or () for name in (edge.child, edge.parent)}
         children = sorted(
             {e.child for e in self.graph.edges[self.main] if e.parent == self.main and e.child != self.main},
-            key=lambda name: (not any(c.temporal for c in self.lexicon.tables[name].columns.values()), name),
+            key=lambda name: (
+                name not in between,
+                not any(c.temporal for c in self.lexicon.tables[name].columns.values()),
+                name,
+            ),
         )
         expr = replace(found[0], agg="sum") if found and choice.best == "measure" else None
         if expr is None and children:

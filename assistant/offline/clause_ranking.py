@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from assistant.offline.clause_comparing import Comparing
-from assistant.offline.grammar import Op
+from assistant.offline.grammar import Op, grammar
 from assistant.offline.mentions import Item
 from assistant.offline.sketch import Order, Pick, Super, Var
 
@@ -173,6 +173,8 @@ class Ranking(Comparing):
                 pick = Pick(self.counted(target), "count")
             elif item.text.lower() in ("top", "best", "the best", "leading", "worst", "bottom"):
                 pick = Pick(None, "")
+            elif self._traders(target):
+                pick = Pick(None, "sum", measure="revenue")
             else:
                 pick = Pick(Var("column", "size", [], near=None, hint="size"))
         elif self.pending and self.pending.var and not self.pending.agg and self._measured(self.pending):
@@ -187,11 +189,20 @@ class Ranking(Comparing):
             self.sketch.supers.pop()
         if self.sketch.limit and count == 1:
             count, self.sketch.limit = self.sketch.limit, None
-        self.sketch.supers.append(
-            Super(pick, op.value == "max", count, count > 1, many=target.text.lower().endswith("s"))
-        )
+        self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1, many=self._plural(target, pick)))
         self.pending = None
         return None
+
+    def _traders(self, target: Item) -> bool:
+        """True for people one does business with: the biggest of them bring the most."""
+        words = self.lexicon.tables[target.links[0].table].words
+        return words[-1].lemma in grammar().people
+
+    def _plural(self, target: Item, pick: Pick) -> bool:
+        """True where more than one is asked for: `best customers`, `which products sell best`."""
+        subject = self.sketch.subject
+        named = target.text if target.kind == "table" or not pick.measure else subject.text if subject else ""
+        return named.lower().endswith("s")
 
     def counted(self, target: Item) -> Var | None:
         """The table (or column) whose rows are counted for a superlative."""
@@ -216,6 +227,11 @@ class Ranking(Comparing):
                     self.fresh.append(pick)
                 return Pick(pick.var)
             return Pick(self.column(target))
+        if op.hint in grammar().measures:
+            if target.kind == "table":
+                self.table(target)
+                self.at += 1
+            return Pick(None, "sum", measure=op.hint)
         last = self.pending.var if self.pending else None
         if last is not None and target.kind not in ("table", "column") and self.pending and self._dated(self.pending):
             if self.pending in self.sketch.picks and not self.head:

@@ -9,12 +9,16 @@ from assistant.offline.periods import Period
 from assistant.offline.sketch import Operand, Pick, Subquery, Test, Var
 from tools.schemas.vocabulary import lemma
 
+OWNED_BY = frozenset({"by", "of", "from", "does", "do", "did"})
+OWNS = frozenset({"have", "has", "had", "'s", "own", "owns"})
+
 
 class Values(Naming):
     """Rules for values, texts, periods and missing values: what a column is tested for."""
 
     def on_value(self, item: Item) -> None:
         """A stored value: tests the column before or after it, or the columns that hold it."""
+        owned = self._owning_around()
         pick = self.take_pending(item)
         values: list[Operand | Subquery | Link] = [*item.links] or [str(item.value)]
         test = Test(pick or Pick(None), "=", [], options=list(item.links))
@@ -40,13 +44,21 @@ class Values(Naming):
                 self.at += 1
         if test.pick.var is None:
             options = [replace(link) for link in item.links if not more or link in test.options]
-            var = Var("column", item.text, options, near=self.near, start=item.start)
+            var = Var("column", item.text, options, near=self.near, start=item.start, owned=owned)
             if following.kind == "table" or self.peek(-2).kind == "table":
                 owner = self.var(following) if following.kind == "table" else self.near
                 var.near, var.tight = owner, True
             test.pick = Pick(var)
         self.stored = values
         self.add_test(test)
+
+    def _owning_around(self) -> bool:
+        """True where the value at hand owns what is asked for: `by X`, `of X`, `does X have`."""
+        before = next((other for other in self.raw if other.end == self.peek().start), None)
+        after = next((other for other in self.raw if other.start == self.peek().end), None)
+        if before is not None and before.text.lower() in OWNED_BY:
+            return True
+        return after is not None and after.text.lower() in OWNS
 
     def take_pending(self, item: Item) -> Pick | None:
         """The column right before a value, when it may hold it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, refs_of, tables_of
 from assistant.offline.grammar import grammar
+from assistant.offline.sketch import Test
 from tools.schemas.vocabulary import lemma
 
 if TYPE_CHECKING:
@@ -103,7 +104,21 @@ def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
             and not sketch.orders
         ),
         "both": float(sketch.both),
+        "held twice": float(sum(_held_twice(assembler, test) for test in sketch.tests)),
     }
+
+
+def _held_twice(assembler: Assembler, test: Test) -> bool:
+    """True for a value whose column nobody named, and which a near table holds as well."""
+    link = assembler.assignment.link(test.pick.var)
+    var = test.pick.var
+    if link is None or var is None or not link.value or not all(option.value for option in var.links):
+        return False
+    graph = assembler.graph
+    return any(
+        other.ref != link.ref and other.score >= link.score and graph.distance(link.table, other.table) <= 2
+        for other in var.links
+    )
 
 
 def _negative(condition: Condition) -> bool:

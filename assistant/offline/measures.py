@@ -32,6 +32,8 @@ def measure(name: str, main: str, tables: Sequence[str], lexicon: Lexicon, graph
         if name == "quantity" and entry.lemmas & {"quantity", "unit", "qty"} and "price" not in entry.lemmas:
             sold = any("price" in other.lemmas for other in lexicon.tables[entry.table].columns.values())
             found.append((near(entry) - 2 * sold, Expr(entry.table, entry.ref)))
+        if name == "quantity" and entry.lemmas & {"sale", "sell", "sold"} and entry.table in wanted:
+            found.append((near(entry), Expr(entry.table, entry.ref)))
         if name in ("revenue", "order_value"):
             factor = _quantity_beside(entry, lexicon)
             if factor is not None:

@@ -231,7 +231,8 @@ def _of_cover(cover: Cover, place: int, lexicon: Lexicon, graph: Graph, lemmas: 
 
 def _imply_subject(sketch: Sketch, lexicon: Lexicon, graph: Graph) -> None:
     """`revenue by month` names no table: the table of the measure is the subject."""
-    named = next((pick.measure for pick in sketch.picks if pick.measure), "")
+    picks = (*sketch.picks, *(best.pick for best in sketch.supers))
+    named = next((pick.measure for pick in picks if pick.measure), "")
     if sketch.subject is None and not sketch.tables and named:
         tables = dict.fromkeys(expr.table for expr in measure(named, "", (), lexicon, graph)[:2])
         sketch.subject = Var("table", named, [Link(table, score=1.0 - 0.1 * i) for i, table in enumerate(tables)])

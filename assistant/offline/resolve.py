@@ -242,6 +242,17 @@ def turned(hint: str, entry: ColumnEntry) -> bool:
     return hint == "recent" and bool(entry.lemmas & {"age"}) and not entry.temporal
 
 
+def _names_itself(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph) -> bool:
+    """True for a value in the name of what is asked for, where a related table's rows are called so too."""
+    if state.tables[:1] != (link.table,) or link.column not in lexicon.tables[link.table].display:
+        return False
+    return any(
+        other.value and other.table != link.table and graph.distance(link.table, other.table) <= 2
+        for other in var.links
+        if other.column in lexicon.tables[other.table].display
+    )
+
+
 def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph, need: str) -> float:  # noqa: C901, PLR0912  # one list of cases
     gain = 2.5 * link.score - (3.0 if var.kind == "table" else 3.5)
     owner = state.link(var.near)
@@ -259,6 +270,8 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
         return gain + (0.05 if not lexicon.tables[link.table].bridge else -0.1)
     if link.column == NAME:
         return gain - (1.0 if need in ("summed", "ordered") else 0.0)
+    if var.owned and link.value and _names_itself(var, link, state, lexicon, graph):
+        gain -= 2.2
     entry = lexicon.column(link.ref)
     if entry.identifier and lexicon.tables[link.table].key == (link.column,):
         gain += 0.25

@@ -26,6 +26,8 @@ class Var:
     hint: str = ""
     """Set for a column that is only implied (`oldest`): the kind of column."""
     start: int = 0
+    owned: bool = False
+    """True for a value that has, makes or holds what is asked for (`albums by X`), not one that names it."""
 
 
 @dataclass

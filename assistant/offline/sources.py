@@ -63,11 +63,6 @@ def named_in(question: str, sources: tuple[Source, ...]) -> tuple[Source | None,
 
 
 def _is_word_of_data(name: str, source: Source) -> bool:
-    """Whether the database's name is also a name or a value in its data: then it is left to the parser."""
+    """Whether a table of the database is called by the database's own name: then it is left to the parser."""
     word = name.lower()
-    for table in source.tables:
-        if word in table.shape.name.lower().split("_") or any(word == c.name.lower() for c in table.shape.columns):
-            return True
-        if any(word == value.lower() for values in table.values.values() for value in values):
-            return True
-    return False
+    return any(word in table.shape.name.lower().split("_") for table in source.tables)

@@ -38,6 +38,7 @@ ORDERS = table(
 )
 SHOP = Source("shop", "postgres", (CUSTOMERS, ORDERS))
 NORTH = Source("north_region", "mysql", (CUSTOMERS,))
+MUSIC = Source("music", "postgres", (table("playlist", ("id", "number"), ("title", "text"), title=("Music", "Jazz")),))
 ORDERS_DATABASE = Source("orders", "postgres", (ORDERS,))
 
 
@@ -52,10 +53,11 @@ ORDERS_DATABASE = Source("orders", "postgres", (ORDERS,))
         ("which customers shop most", None, "which customers shop most"),
         ("how many customers have no orders", None, "how many customers have no orders"),
         ("revenue of orders", None, "revenue of orders"),
+        ("How many playlists are there in music?", "music", "How many playlists are there?"),
     ],
 )
 def test_a_question_may_name_its_database(question: str, name: str | None, rest: str) -> None:
-    found, left = named_in(question, (SHOP, NORTH, ORDERS_DATABASE))
+    found, left = named_in(question, (SHOP, NORTH, ORDERS_DATABASE, MUSIC))
     assert (found.name if found else None, left) == (name, rest)
 
 
