@@ -18,7 +18,14 @@ SECRET_TEXT = (
     (re.compile(r"\bsk-[\w-]{8,}"), "sk-***"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), r"\1 ***"),
 )
-QUIET = {"httpx": "WARNING", "httpx2": "WARNING", "httpcore": "WARNING", "rq": "WARNING", "alembic": "WARNING", "sqlglot": "ERROR"}
+QUIET = {
+    "httpx": "WARNING",
+    "httpx2": "WARNING",
+    "httpcore": "WARNING",
+    "rq": "WARNING",
+    "alembic": "WARNING",
+    "sqlglot": "ERROR",
+}
 """Libraries that narrate what is no news to anybody: that a statement is no SELECT, say, the guard tells."""
 
 
