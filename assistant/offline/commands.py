@@ -138,7 +138,7 @@ def read_command(text: str, known: Known | None = None, language: str = "english
 def _matches(
     text: str, tokens: list[Token], words: Vocabulary, known: Known, nouns: frozenset[str]
 ) -> Iterator[tuple[float, int, int, Command]]:
-    taker = _Taker(text, tokens, known)
+    taker = _Taker(text, tokens, known, words.filler)
     matcher = Matcher(tokens, words.filler, words.own | known.words(), taker.take)
     for order, entry in enumerate(words.entries):
         for pattern in entry.patterns:
@@ -154,6 +154,8 @@ def _command(intent: str, slots: Mapping[str, object]) -> Command:
         return value if isinstance(value, str) else None
 
     table, database = text("table"), text("database") or text("name")
+    if intent == "register_database":
+        database = text("new_name")
     place = slots.get("table")
     if isinstance(place, tuple):
         database, table = database or place[0], place[1]
@@ -170,7 +172,7 @@ def _command(intent: str, slots: Mapping[str, object]) -> Command:
         tables=tables,
         number=number if isinstance(number, int) else None,
         text=text("text") or text("sql"),
-        name=text("new_name"),
+        name=None if intent == "register_database" else text("new_name"),
         dialect=text("dialect"),
         period=text("period"),
     )
@@ -205,7 +207,7 @@ def _slash(text: str, words: Vocabulary, known: Known) -> Command | None:
     if intent in {"run_sql", "add_note", "history"}:
         return Command(intent, text=rest)
     tokens = tokenize(rest, words.contractions)
-    taker = _Taker(rest, tokens, known)
+    taker = _Taker(rest, tokens, known, words.filler)
     kinds = {
         "describe_table": ("table", "name"),
         "train": ("database", "tables", "name"),
@@ -228,8 +230,9 @@ def _slash(text: str, words: Vocabulary, known: Known) -> Command | None:
 class _Taker:
     """What the slots of a pattern may take at a place of the sentence."""
 
-    def __init__(self, text: str, tokens: list[Token], known: Known) -> None:
+    def __init__(self, text: str, tokens: list[Token], known: Known, filler: frozenset[str]) -> None:
         self.text, self.tokens, self.known = text, tokens, known
+        self.no_names = PRONOUNS | filler
         self.databases = {name.lower(): name for name in known.databases}
         self.names: dict[str, tuple[str | None, str]] = {}
         for database, tables in known.tables.items():
@@ -298,14 +301,15 @@ class _Taker:
                 yield place + 1, ",".join(names), taken[2]
 
     def _take_name(self, at: int) -> Iterator[tuple[int, object, float]]:
-        token = self.tokens[at]
-        typed = self.text[token.start : token.end].strip("\"'")
-        if token.text not in PRONOUNS | self.names.keys() and re.fullmatch(r"[\w$.\-]+", typed) and not typed.isdigit():
-            yield at + 1, typed, 1.05
+        if self.tokens[at].text not in self.names:
+            yield from self._take_new_name(at)
 
     def _take_new_name(self, at: int) -> Iterator[tuple[int, object, float]]:
-        for end, value, _ in self._take_name(at):
-            yield end, value, 0.0
+        """A name to give: it may be a table's too, as in “register our warehouse db”."""
+        token = self.tokens[at]
+        typed = self.text[token.start : token.end].strip("\"'")
+        if token.text not in self.no_names and re.fullmatch(r"[\w$.\-]+", typed) and not typed.isdigit():
+            yield at + 1, typed, 1.05
 
     def _take_dialect(self, at: int) -> Iterator[tuple[int, object, float]]:
         if self.tokens[at].text in DIALECTS:

@@ -188,6 +188,7 @@ def test_a_command_is_read_in_its_variations(intent: str, sentence: str) -> None
         ("train all tables in shop", Command("train", database="shop", tables="*")),
         ("cancel job #812 please", Command("cancel_job", number=812)),
         ("what failed in the last 3 days?", Command("failed_jobs", period="last 3 days")),
+        ("register our orders db", Command("register_database", database="orders")),  # a table's name may be taken
         ("connect to a mariadb database", Command("register_database", dialect="mysql")),
         ("Run this SQL: SELECT Name FROM customers", Command("run_sql", text="SELECT Name FROM customers")),
         ("Note that Revenue excludes VAT", Command("add_note", text="Revenue excludes VAT")),
