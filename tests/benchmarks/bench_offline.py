@@ -1,6 +1,7 @@
 """Measures the offline parser on a file of questions with gold SQL: accuracy, calibration, time, misses.
 
-    python tests/benchmarks/bench_offline.py QUESTIONS.jsonl --dsn postgresql://postgres@127.0.0.1/NAME
+    TABLETALK_BENCH_DATA=FOLDER python -m tests.benchmarks.bench_offline
+    python -m tests.benchmarks.bench_offline QUESTIONS.jsonl --dsn postgresql://postgres@127.0.0.1/NAME
 
 The database holds one schema for each `schema` of the questions. Catalogues and gold rows are kept in
 `--cache`, so that a second run costs only parsing and the parser's own queries.
@@ -8,10 +9,13 @@ The database holds one schema for each `schema` of the questions. Catalogues and
 
 import argparse
 import asyncio
+import gzip
 import json
+import os
 import pickle
 import statistics
 import sys
+import tempfile
 import time
 import traceback
 import uuid
@@ -27,6 +31,7 @@ import asyncpg
 
 from assistant.offline.parser import probes, read
 from assistant.offline.understanding import Probe
+from tests.benchmarks.bench_retrieval import DATA, loaded
 from tools.connectors.base import Column, ForeignKey, TableSchema, TypeFamily
 from tools.schemas.catalog import TrainedTable
 
@@ -269,15 +274,36 @@ def report(records: list[dict[str, Any]], title: str) -> None:
 
 
 def main() -> None:
-    """Run the questions in two processes and print what came of them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("questions", type=Path)
-    parser.add_argument("--dsn", required=True)
-    parser.add_argument("--cache", type=Path, default=Path("/tmp/bench_offline.pickle"))
+    """Run the questions in two processes and print what came of them; says so and stops where there is no data."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", type=Path, nargs="?")
+    parser.add_argument("--dsn", help="a database with the schemas in it; else one is made of the folder's own script")
+    parser.add_argument("--cache", type=Path, help="keep catalogues and gold rows here, for the next run")
     parser.add_argument("--held", default="", help="comma-separated schemas reported apart")
     parser.add_argument("--misses", type=Path, help="write every miss here")
     parser.add_argument("--only", default="", help="a schema, or part of a question")
     options = parser.parse_args()
+    folder = Path(os.environ.get(DATA, ""))
+    if options.questions is None:
+        if not os.environ.get(DATA) or not (folder / "questions.jsonl").exists():
+            print(f"offline: skipped, {DATA} names no folder with questions.jsonl")
+            return
+        options.questions = folder / "questions.jsonl"
+    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as scratch, asyncio.Runner() as runner:
+        options.cache = options.cache or Path(scratch) / "cache.pickle"
+        if options.dsn:
+            sys.exit(run(options))
+        made = loaded(gzip.decompress((folder / "questions_schemas.sql.gz").read_bytes()).decode())
+        options.dsn = runner.run(made.__aenter__())
+        try:
+            failed = run(options)
+        finally:
+            runner.run(made.__aexit__(None, None, None))
+        sys.exit(failed)
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Ask, report; True when the parser crashed on a question."""
     questions = [json.loads(line) for line in options.questions.read_text().splitlines()]
     data = asyncio.run(prepare(options.dsn, questions, options.cache))
     if options.only:
@@ -294,7 +320,7 @@ def main() -> None:
         report(away, "held out")
     if options.misses:
         write_misses([r for r in records if r["schema"] not in held], data, options.misses)
-    sys.exit(any(r["verdict"] == "crash" for r in records))
+    return any(r["verdict"] == "crash" for r in records)
 
 
 def show_schemas(records: list[dict[str, Any]]) -> None:
