@@ -25,9 +25,12 @@ from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.measures import measure
-from assistant.offline.mentions import NAME
+from assistant.offline.mentions import NAME, Link
 from assistant.offline.resolve import Assignment, turned
-from assistant.offline.sketch import Pick, Sketch, Super
+from assistant.offline.sketch import DURATION, Pick, Sketch, Super
+
+_ASKING = frozenset({"which", "what", "who", "id", "identifier", "number", "code"})
+"""Words that want rows told apart by their key; without them rows that have no name are shown whole."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ class Assembler:
         """What a pick shows."""
         if pick.measure:
             found = measure(pick.measure, self.main, self.assignment.tables, self.lexicon, self.graph)
-            return tuple(replace(expr, agg=pick.agg or "sum") for expr in found[:1])  # type: ignore[arg-type]
+            label = pick.measure if pick.measure != "quantity" else "units_sold"
+            return tuple(replace(expr, agg=pick.agg or "sum", label=label) for expr in found[:1])  # type: ignore[arg-type]
         link = self.assignment.link(pick.var)
         if link is None:
             table = self.assignment.link(pick.of)
@@ -133,6 +137,8 @@ class Assembler:
             shown = self.display(link.table, choice if pick.agg else replace(choice, show="name"))
             return shown if not pick.agg else (self.counted(link.table, choice, pick.distinct),)
         entry = self.lexicon.column(link.ref)
+        if pick.var is not None and pick.var.hint == DURATION:
+            return self._lasting(link, pick.agg)
         if pick.agg == "count":
             return (self._count_column(link.ref, pick, choice),)
         if pick.agg in ("sum", "avg") and not entry.number and (pick.agg == "avg" or entry.temporal):
@@ -143,6 +149,13 @@ class Assembler:
             else ("avg" if pick.agg == "avg" else "count")
         )
         return (Expr(link.table, link.ref, agg, pick.distinct and bool(agg), pick.bucket),)  # type: ignore[arg-type]
+
+    def _lasting(self, link: Link, agg: str) -> tuple[Expr, ...]:
+        """Days from the first date of a row to the one that a verb names."""
+        dates = [e for e in self.lexicon.tables[link.table].columns.values() if e.column.family in ("date", "datetime")]
+        if dates[0].column.name == link.column:
+            return ()
+        return (Expr(link.table, link.ref, agg, since=dates[0].ref),)  # type: ignore[arg-type]
 
     def _count_column(self, ref: Ref, pick: Pick, choice: Choice) -> Expr:
         entry = self.lexicon.column(ref)
@@ -280,7 +293,9 @@ class Assembler:
             return (self.counted(self.main, choice),), ""
         if sketch.groups and not sketch.subject:
             return tuple(e for pick in sketch.groups for e in self.grouped_by(pick, choice)), ""
-        if choice.show == "star":
+        entry = self.lexicon.tables[self.main]
+        nameless = choice.show == "name" and all(entry.columns[name].number for name in entry.display)
+        if choice.show == "star" or (nameless and not self.question & _ASKING):
             return (), self.main
         return self.display(self.main, choice), ""
 
@@ -343,7 +358,7 @@ class Assembler:
             sorts.extend(Sort(expr, order.descending) for expr in exprs)
         if not sorts:
             return form
-        if any(s.expr.agg for s in sorts) and not form.group and not all(e.agg for e in form.select):
+        if any(s.expr.agg for s in sorts) and not form.group and (form.star or not all(e.agg for e in form.select)):
             keys = form.select or tuple(Expr(form.star, e.ref) for e in self.lexicon.tables[form.star].columns.values())
             form = form.change(select=keys, star="", group=self._with_keys(keys, choice))
         measured = tuple(s.expr for s, o in zip(sorts, self.sketch.orders, strict=False) if o.pick.measure)
@@ -415,7 +430,7 @@ class Assembler:
                 name,
             ),
         )
-        expr = replace(found[0], agg="sum") if found and choice.best == "measure" else None
+        expr = replace(found[0], agg="sum", label="revenue") if found and choice.best == "measure" else None
         if expr is None and children:
             expr = Expr(children[0], None, "count")
         if expr is None or form.star:
@@ -439,12 +454,24 @@ class Assembler:
     def _share(self, form: Form) -> Form:
         tests = form.where
         if not tests:
-            return form
+            return self._share_of_related(form)
         part: Condition = tests[-1]
-        if isinstance(part, Member):
-            return form
         return form.change(
             select=(Expr(self.main, None, share=part, label="share"),), where=tests[:-1], group=(), order=()
+        )
+
+    def _share_of_related(self, form: Form) -> Form:
+        """`share of returned orders`, `share of customers with orders`: rows that have related ones."""
+        tables = self.joined()
+        subject = self.sketch.subject
+        if len(tables) != 2 or subject is None:
+            return form
+        whole, part = reversed(tables) if subject.text.lower().endswith("ed") else tables
+        has = self.conditions.exists(whole, (part,), (), negated=False)
+        if has is None:
+            return form
+        return form.change(
+            select=(Expr(whole, None, share=has, label="share"),), tables=(whole,), where=(), group=(), order=()
         )
 
 

@@ -122,7 +122,7 @@ class Builder:
 
     def _labelled(self, expr: Expr, name: Callable[[Ref], exp.Expr], labels: set[str]) -> exp.Expr:
         built = self._expr(expr, name)
-        label = expr.label or label_of(expr)
+        label = label_of(expr)
         if label in labels and expr.ref:
             label = f"{expr.ref.table.split('.')[-1]}_{label}"
         labels.add(label)
@@ -138,6 +138,8 @@ class Builder:
         inner = name(expr.ref)
         if expr.times is not None:
             inner = exp.Mul(this=inner, expression=name(expr.times))
+        if expr.since is not None:
+            inner = self._days(name(expr.since), inner)
         if expr.bucket:
             inner = self._bucket(inner, expr.bucket)
         if expr.agg == "count":
@@ -162,6 +164,15 @@ class Builder:
             this=exp.Div(this=part, expression=exp.Nullif(this=whole, expression=exp.Literal.number(0))),
             decimals=exp.Literal.number(2),
         )
+
+    def _days(self, start: exp.Expr, end: exp.Expr) -> exp.Expr:
+        """Days between two dates or times, with their fraction."""
+        if self.dialect == "mysql":
+            seconds: exp.Expr = exp.Anonymous(this="TIMESTAMPDIFF", expressions=[exp.Var(this="SECOND"), start, end])
+        else:
+            apart = exp.Sub(this=exp.cast(end, "timestamp"), expression=exp.cast(start, "timestamp"))
+            seconds = exp.Extract(this=exp.Var(this="EPOCH"), expression=exp.paren(apart))
+        return exp.Div(this=seconds, expression=exp.Literal.number("86400.0"))
 
     def _bucket(self, inner: exp.Expr, bucket: str) -> exp.Expr:
         if bucket in FORMATS:
@@ -232,10 +243,17 @@ class Builder:
 _RESERVED = frozenset(["user"])
 
 
+_KINDS = {"avg": "average", "min": "lowest", "max": "highest"}
+
+
 def label_of(expr: Expr) -> str:
     """The heading of a result column."""
     if expr.share is not None:
         return "share"
+    if expr.since is not None:
+        return f"{_KINDS.get(expr.agg, 'total')}_days"
+    if expr.label:
+        return f"{_KINDS[expr.agg]}_{expr.label}" if expr.agg in _KINDS else expr.label
     if expr.ref is None:
         return f"{expr.table.split('.')[-1]}_count" if expr.table else "count"
     if expr.bucket and not expr.agg:

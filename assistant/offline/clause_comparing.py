@@ -9,6 +9,8 @@ from assistant.offline.mentions import Item, Link
 from assistant.offline.periods import Period, of_year
 from assistant.offline.sketch import Operand, Pick, Subquery, Test, Var
 
+PIECES = frozenset({"item", "items", "thing", "things", "unit", "units", "piece", "pieces", "article", "articles"})
+
 
 class Comparing(Values):
     """Rules for comparisons and bare numbers: `more than 3`, `above average`, `between 5 and 7`."""
@@ -151,6 +153,9 @@ class Comparing(Values):
         if number and not hint and item.kind in ("table", "column"):
             distinct, self.distinct = self.distinct, False
             self.at += 1
+            if (pieces := self._pieces(item)) is not None:
+                self.add_test(Test(pieces, op, [operand]))
+                return
             var = self.var(item)
             var.near = self.near
             numeric = item.kind == "column" and self._summable(item)
@@ -206,6 +211,14 @@ class Comparing(Values):
             var.links = list(item.links)
             self.at += 1
         self.add_test(Test(Pick(var), op, [operand]))
+
+    def _pieces(self, item: Item) -> Pick | None:
+        """`returned more than 3 items`: pieces of what was done, where no table is called items."""
+        near = self.near
+        if item.text.lower() not in PIECES or item.score >= 0.97 or near is None or near is self.sketch.subject:
+            return None
+        columns = self.lexicon.tables[near.links[0].table].columns.values()
+        return Pick(near, "sum" if any(c.number and "quantity" in c.lemmas for c in columns) else "count")
 
     def between(self) -> None:
         """`between A and B`."""

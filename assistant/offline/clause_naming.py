@@ -1,11 +1,17 @@
 """Rules for tables, columns, counts and aggregates: what is shown, and of what."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from assistant.offline.clause_row import EXTREMES, PLACING, WEAK, Row
 from assistant.offline.grammar import Op
 from assistant.offline.mentions import Item, Link
-from assistant.offline.sketch import Pick, Super, Test, Var
+from assistant.offline.sketch import DURATION, Pick, Super, Test, Var
+from assistant.offline.tokens import stem
+from tools.schemas.vocabulary import lemma, related
+
+SURELY = 0.8
+"""From here on a column is named by its own words."""
 
 
 class Naming(Row):
@@ -218,6 +224,12 @@ class Naming(Row):
         """Aggregates of the column that follows."""
         self.take_distinct()
         target = self.peek()
+        if (lasting := self._lasting(target)) is None:
+            return self._aggregate_of(target, run)
+        self.at += 1
+        return self.picked([Pick(lasting, agg) for agg in run])
+
+    def _aggregate_of(self, target: Item, run: list[str]) -> None:
         if target.is_op("measure"):
             self.at += 1
             self.picked([Pick(None, agg, measure=target.op.value if target.op else "") for agg in run])
@@ -257,6 +269,22 @@ class Naming(Row):
             self.at += 2
             picks.extend(Pick(other, agg) for agg in run)
         return self.picked(picks)
+
+    def _lasting(self, target: Item) -> Var | None:
+        """`delivery time`: the dates of that name, each the end of a stretch of time; None where none is meant."""
+        words = target.text.lower().split()
+        after = next((item.text.lower() for item in self.raw if item.start == target.end), "")
+        if not {"time", "times", "duration"} & {after, words[-1] if words else ""}:
+            return None
+        if target.kind == "column" and target.score >= SURELY and self.lexicon.column(target.links[0].ref).number:
+            return None
+        verbs = {lemma(other) for word in words for other in (word, *related(word))} - {"time", "duration"}
+        links = [
+            Link(entry.table, entry.column.name, score=0.9 if lemma(words[0]) in entry.lemmas else 0.85)
+            for entry in self.lexicon.columns
+            if entry.column.family in ("date", "datetime") and _stems(entry.lemmas) & _stems(verbs)
+        ]
+        return Var("column", target.text, links, hint=DURATION, start=target.start) if links else None
 
     def picked(self, picks: list[Pick]) -> None:
         """Aggregates are shown, unless a comparison follows in the body."""
@@ -326,3 +354,7 @@ class Naming(Row):
         self.at += 1
         self.sketch.picks.append(pick)
         self.fresh.append(pick)
+
+
+def _stems(words: Iterable[str]) -> set[str]:
+    return {stem(word) for word in words}

@@ -157,6 +157,10 @@ class Ranking(Comparing):
             distinct = self.take_distinct()
             target = self.peek()
             pick = Pick(self.counted(target), "count", distinct)
+        elif target.kind == "column" and self._stands_for(target):
+            self.items[self.at] = replace(target, kind="table", links=target.alt)
+            target = self.peek()
+            pick = Pick(None, "")
         elif target.kind == "column":
             self.at += 1
             var = self.column(target)
@@ -192,6 +196,12 @@ class Ranking(Comparing):
         self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1, many=self._plural(target, pick)))
         self.pending = None
         return None
+
+    def _stands_for(self, target: Item) -> bool:
+        """True for the key of a table that the same word names: `top customers` are no customer ids."""
+        if not target.alt or target.alt[0].score < 0.9:
+            return False
+        return self.lexicon.column(target.links[0].ref).target == target.alt[0].table
 
     def _traders(self, target: Item) -> bool:
         """True for people one does business with: the biggest of them bring the most."""

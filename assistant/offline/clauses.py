@@ -3,7 +3,8 @@
 from assistant.offline.clause_ranking import Ranking
 from assistant.offline.grammar import Op
 from assistant.offline.mentions import Item
-from assistant.offline.sketch import Lack, Pick, Sketch
+from assistant.offline.periods import Period
+from assistant.offline.sketch import Lack, Order, Pick, Sketch
 
 
 class Clauses(Ranking):
@@ -17,7 +18,33 @@ class Clauses(Ranking):
             if self.at == before:
                 self.at += 1
         self.close_pending()
+        self.side_by_side()
         return self.sketch
+
+    def side_by_side(self) -> None:
+        """`revenue this month and last month`: one figure for each of the periods."""
+        sketch = self.sketch
+        spans = [
+            t
+            for t in sketch.tests
+            if t.op == "=" and not t.either and t.pick.var and all(isinstance(v, Period) for v in t.values)
+        ]
+        if len(spans) < 2 or not any(pick.agg or pick.measure for pick in sketch.picks):
+            return
+        first, *others = spans
+        var = first.pick.var
+        if var is None or any(t.pick.var is None or t.pick.var.links != var.links for t in others):
+            return
+        for other in others:
+            first.values.extend(other.values)
+            sketch.tests.remove(other)
+        first.joined = "or"
+        units = {_unit(value) for value in first.values if isinstance(value, Period)}
+        if len(units) == 1 and not sketch.groups:
+            by = Pick(var, bucket=units.pop())
+            sketch.groups.append(by)
+            if not sketch.orders and not sketch.supers:
+                sketch.orders.append(Order(by))
 
     def step(self, item: Item) -> None:
         """Handle the item at hand by its kind."""
@@ -150,3 +177,11 @@ class Clauses(Ranking):
         """A column before `is not X` keeps waiting for its value."""
         if self.pending and self.pending in self.sketch.picks and not self.head:
             self.pending = None
+
+
+def _unit(period: Period) -> str:
+    """The unit that a period is one of, by its length."""
+    days = (period.end - period.start).days
+    return next(
+        (unit for most, unit in ((1, "day"), (7, "week"), (31, "month"), (92, "quarter")) if days <= most), "year"
+    )

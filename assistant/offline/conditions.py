@@ -102,6 +102,8 @@ class Conditions:
 
     def _aggregated(self, test: Test, choice: Choice) -> Condition | None:
         exprs = self.a.exprs(test.pick, replace(choice, count="rows"))
+        if test.pick.agg == "sum" and exprs and choice.count == "distinct":  # pieces, or the rows that hold them
+            exprs = (self.a.counted(exprs[0].table, replace(choice, count="rows")),)
         if test.pick.var is None and test.pick.agg == "count":
             others = [t for t in self.a.joined() if t != self.a.main]
             exprs = (self.a.counted(others[0] if others else self.a.main, choice),)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import date
 
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, compared, refs_of
 from assistant.offline.lexicon import Lexicon
+from assistant.offline.plurals import plural, singular
 from tools.schemas.vocabulary import split_name
 
 _AGGREGATES = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest", "count": "number of"}
@@ -36,29 +37,53 @@ class Describer:
         shown = set(form.select)
         groups = [e for e in form.group if e in shown] or list(form.group)
         if form.group and any(e.agg for e in (*form.select, *(s.expr for s in form.order))):
-            parts.append("for each " + _and([self.expr(e) for e in groups]))
-        if form.where:
-            parts.append("where " + " and ".join(self.condition(c) for c in form.where))
+            parts.append("for each " + _and([self._each(e) for e in groups]))
+        if plain := [c for c in form.where if not isinstance(c, Member)]:
+            parts.append("where " + " and ".join(self.condition(c) for c in plain))
+        if members := [c for c in form.where if isinstance(c, Member)]:
+            parts.append(" and ".join(self.condition(c) for c in members))
         if form.having:
             parts.append("with " + " and ".join(self.condition(c) for c in form.having))
+        if tied := self._only_joined(form):
+            parts.append(f"one row for each of their {_and([self.table(t) for t in tied])}")
         parts.extend(self._order(form))
         return ", ".join(parts)
+
+    def way(self, form: Form) -> str:
+        """`customers by revenue`: what a ranking goes by, for a button."""
+        table = form.select[0].table if form.select else form.star
+        return f"{self.table(table)} by {self._brief(form.order[0].expr).removeprefix('total ')}"
 
     def _head(self, form: Form) -> str:
         if form.star:
             return f"all columns of {self.table(form.star)}"
-        tables = list(dict.fromkeys([*(e.table for e in form.select), *form.tables]))
-        head = _and([self.expr(e) for e in form.select])
-        if form.distinct:
-            head = f"different {head}"
-        if all(e.ref is None for e in form.select):
-            return head
-        return f"{head} of {_and([self.table(t) for t in tables])}"
+        runs: list[tuple[str, list[str]]] = []
+        for expr in form.select:
+            owner = "" if expr.ref is None or expr.label or self._counts_rows(expr) else expr.table
+            if not runs or runs[-1][0] != owner:
+                runs.append((owner, []))
+            runs[-1][1].append(self.expr(expr))
+        head = _and([f"{_and(names)} of {self.table(owner)}" if owner else _and(names) for owner, names in runs])
+        return f"different {head}" if form.distinct else head
+
+    def _only_joined(self, form: Form) -> list[str]:
+        """Tables that are joined though no part of the form uses a column of theirs."""
+        used = {e.table for e in (*form.select, *form.group, *(s.expr for s in form.order), *compared(form.having))}
+        used |= {ref.table for ref in refs_of(form)} | {form.star}
+        return [] if form.group else [t for t in form.tables if t not in used]
+
+    def _each(self, expr: Expr) -> str:
+        """A thing that is grouped by: `customer` for its name, `country` for a country."""
+        entry = self.lexicon.tables[expr.table]
+        if expr.ref is not None and not expr.bucket and not expr.agg and expr.ref.column in entry.display:
+            words = split_name(expr.table.split(".", 1)[-1])
+            return " ".join([*words[:-1], singular(words[-1])])
+        return self._brief(expr)
 
     def _order(self, form: Form) -> list[str]:
         if not form.order:
             return [f"first {form.limit}"] if form.limit else []
-        keys = _and([self.expr(s.expr) for s in form.order])
+        keys = _and([self._brief(s.expr) for s in form.order])
         if form.limit == 1:
             return [f"the one with the {'highest' if form.order[0].descending else 'lowest'} {keys}"]
         if form.limit:
@@ -66,23 +91,57 @@ class Describer:
         return [f"ordered by {keys}{', highest first' if form.order[0].descending else ''}"]
 
     def table(self, name: str) -> str:
-        """A table in words."""
-        return " ".join(split_name(name.split(".", 1)[-1]))
+        """A table in words, in the plural."""
+        words = split_name(name.split(".", 1)[-1])
+        return " ".join([*words[:-1], plural(words[-1])])
+
+    def _counts_rows(self, expr: Expr) -> bool:
+        return expr.agg == "count" and expr.ref is not None and expr.ref.column in self.lexicon.tables[expr.table].key
+
+    def _brief(self, expr: Expr) -> str:
+        """An expression without saying how it is computed."""
+        if expr.label and expr.share is None and expr.ref is not None:
+            return f"{_AGGREGATES.get(expr.agg, '')} {expr.label.replace('_', ' ')}".strip()
+        return self.expr(expr)
 
     def expr(self, expr: Expr) -> str:
         """A column or aggregate in words."""
         if expr.share is not None:
-            return f"share where {self.condition(expr.share)}"
+            return f"share of {self.table(expr.table)} {self._sharing(expr.share)}"
         if expr.ref is None:
             return f"number of {self.table(expr.table)}" if expr.table else "number of rows"
+        if expr.label:
+            bare = expr.table.split(".", 1)[-1]
+            by = f" \u00d7 {expr.times.column}" if expr.times else ""
+            return f"{self._brief(expr)} ({bare}.{expr.ref.column}{by})"
         name = " ".join(split_name(expr.ref.column))
+        if expr.since is not None:
+            name = f"days from {' '.join(split_name(expr.since.column))} to {name}"
         if expr.times is not None:
             name = f"{name} times {' '.join(split_name(expr.times.column))}"
         if expr.bucket:
             name = f"{expr.bucket} of {name}"
         if expr.agg == "count":
+            if self._counts_rows(expr):
+                return f"number of {self.table(expr.table)}"
             return f"number of {'different ' if expr.distinct else ''}{name}"
+        if expr.agg == "sum" and "total" in name.split():
+            return f"sum of {name}"
         return f"{_AGGREGATES[expr.agg]} {name}" if expr.agg else name
+
+    def _sharing(self, condition: Condition) -> str:
+        words = self.condition(condition)
+        return words if isinstance(condition, Member) else f"where {words}"
+
+    def _tested(self, expr: Expr) -> str:
+        """A tested expression; a name says whose."""
+        words = self.expr(expr)
+        entry = self.lexicon.tables[expr.table]
+        if expr.ref is None or expr.agg or expr.ref.column not in entry.display or expr.ref.column in entry.key:
+            return words
+        owner = split_name(expr.table.split(".", 1)[-1])
+        whose = " ".join([*owner[:-1], singular(owner[-1])])
+        return words if whose in words else f"{whose} {words}"
 
     def condition(self, condition: Condition) -> str:
         """A condition in words."""
@@ -99,7 +158,7 @@ class Describer:
                 tables = _and([self.table(t) for t in dict.fromkeys([*(e.table for e in inner.select), *inner.tables])])
                 return f"{'without' if condition.negated else 'with'} {tables}{tests}"
             case Compare():
-                return f"{self.expr(condition.expr)} {_OPS[condition.op]}{self._value(condition.value)}"
+                return f"{self._tested(condition.expr)} {_OPS[condition.op]}{self._value(condition.value)}"
 
     def _both(self, parts: Sequence[Condition]) -> str:
         if len(parts) == 2 and all(isinstance(p, Compare) and isinstance(p.value, date) for p in parts):

@@ -104,6 +104,7 @@ def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
             and not sketch.orders
         ),
         "both": float(sketch.both),
+        "share lost": float(sketch.share and not any(e.share for e in form.select)),
         "held twice": float(sum(_held_twice(assembler, test) for test in sketch.tests)),
     }
 

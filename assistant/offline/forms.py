@@ -37,6 +37,8 @@ class Expr:
     share: Condition | None = None
     """Percentage of rows (or of the sum) for which this holds."""
     label: str = ""
+    since: Ref | None = None
+    """An earlier date of the same row: the expression is the days from there to `ref`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def refs_of(part: Condition | Expr | Sort | Form) -> tuple[Ref, ...]:
     """Columns a part uses outside its own sub-queries, in order of appearance."""
     match part:
         case Expr():
-            own = tuple(ref for ref in (part.ref, part.times) if ref)
+            own = tuple(ref for ref in (part.ref, part.times, part.since) if ref)
             return own + (refs_of(part.share) if part.share else ())
         case Compare():
             right = refs_of(part.value) if isinstance(part.value, Expr) else ()

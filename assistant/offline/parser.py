@@ -1,8 +1,9 @@
 """From a question and trained tables to readings with SQL: the composition of all stages."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
@@ -11,11 +12,12 @@ from assistant.offline.assemble import drafts
 from assistant.offline.build import Builder
 from assistant.offline.clauses import Clauses
 from assistant.offline.describe import Describer
-from assistant.offline.forms import Form
+from assistant.offline.forms import Expr, Form
+from assistant.offline.grammar import grammar, phrases_at
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.measures import measure
-from assistant.offline.mentions import Cover, Link, covers
+from assistant.offline.mentions import Cover, Item, Link, covers
 from assistant.offline.resolve import resolve
 from assistant.offline.sketch import Sketch, Var
 from assistant.offline.tokens import Token, plain, tokenize
@@ -131,8 +133,19 @@ def read(
         answer = _follow(question, previous.best, lexicon, graph, dialect, today, found or {})
         if answer is not None:
             return answer
+    if _wants_doing(tokenize(question)):
+        return Understanding(question, declined=declined(lexicon, ()))
     ranked = candidates(question, tables, today, found or {})
     return _understanding(question, ranked, lexicon, graph, dialect)
+
+
+def _wants_doing(tokens: Sequence[Token]) -> bool:
+    """True for `book me a flight`: something is to be done for the person, nothing is asked."""
+    return (
+        len(tokens) > 2
+        and tokens[1].lower in ("me", "us")
+        and not any(op.kind == "ask" for _, op in phrases_at(tokens, 0))
+    )
 
 
 def _follow(
@@ -166,7 +179,9 @@ def _understanding(
 ) -> Understanding:
     builder, describer = Builder(graph, dialect), Describer(lexicon)
     readings: list[ReadingOf] = []
-    for candidate in ranked[:12]:
+    open_best = bool(ranked) and ranked[0].features.get("open best", 0.0) > 0
+    ways = _ways(ranked) if open_best else []
+    for candidate in ways if len(ways) > 1 else ranked[:12]:
         if len(readings) == KEPT:
             break
         try:
@@ -183,14 +198,39 @@ def _understanding(
             )
         )
     unknown = ranked[0].unknown if ranked else ()
-    if not readings or readings[0].confidence < DECLINE:
+    least = ASK if ranked and _elsewhere(question, ranked[0]) else DECLINE
+    if not readings or readings[0].confidence < least:
         return Understanding(question, unknown_words=unknown, declined=declined(lexicon, unknown))
     named = labels(readings)
-    open_best = ranked[0].features.get("open best", 0.0) > 0
+    if open_best and len(ways) > 1:
+        named = tuple(
+            replace(one, label=describer.way(candidate.form)) for one, candidate in zip(named, ways, strict=False)
+        )
     ask = (
         tuple(reading.label for reading in named) if (named[0].confidence < ASK or open_best) and len(named) > 1 else ()
     )
     return Understanding(question, named, unknown, ask=ask)
+
+
+def _elsewhere(question: str, best: Candidate) -> bool:
+    """True where unknown words say that something else is asked about: `price of apple`, `book a flight`."""
+    if not best.unknown:
+        return False
+    if best.features.get("no table named") and len(best.unknown) > max(1.0, best.features.get("exact links", 0.0)):
+        return True
+    return any(
+        re.search(rf"\b(?:of|for|about) (?:the )?{re.escape(word)}\W*$", question, re.IGNORECASE)
+        for word in best.unknown
+    )
+
+
+def _ways(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """For `best customers`: the likeliest form for each thing they may be ranked by."""
+    found: dict[Expr, Candidate] = {}
+    for candidate in ranked:
+        if candidate.form.order and candidate.form.order[0].expr.agg and not candidate.form.star:
+            found.setdefault(candidate.form.order[0].expr, candidate)
+    return list(found.values())[:2]
 
 
 def candidates(
@@ -252,14 +292,14 @@ def standing(ranked: Sequence[Candidate], candidate: Candidate) -> dict[str, flo
 
 def _understood(cover: Cover) -> dict[str, float]:
     """How much of what the question names is known: its nouns, names and values."""
-    links = [item for item in cover.items if item.kind in ("table", "column", "value") or item.is_op("measure")]
+    links = [item for item in cover.items if item.kind in ("table", "column", "value") or _measured(item)]
     covered = sum((item.score or 1.0) * (item.end - item.start) for item in links)
     unknown = [item for item in cover.items if item.kind == "unknown"]
-    exact = sum(item.score > 0.95 or item.is_op("measure") for item in links)
+    exact = sum(item.score > 0.95 or _measured(item) for item in links)
     return {
         "known share": covered / (covered + len(unknown) + 0.01),
         "no table named": float(
-            not any((item.kind == "table" and item.score > 0.85) or item.is_op("measure") for item in links)
+            not any((item.kind == "table" and item.score > 0.85) or _measured(item) for item in links)
         ),
         "exact links": min(4.0, float(exact)),
         "inexact links": float(len(links) - exact),
@@ -267,6 +307,11 @@ def _understood(cover: Cover) -> dict[str, float]:
         "no links": float(not links),
         "length": len(cover.items) / 10,
     }
+
+
+def _measured(item: Item) -> bool:
+    """True for a business word that computes something: `revenue`, `bought the most`."""
+    return item.is_op("measure") or (item.op is not None and item.op.hint in grammar().measures)
 
 
 __all__ = ["Candidate", "World", "candidates", "known", "probes", "read"]

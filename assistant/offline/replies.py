@@ -302,9 +302,12 @@ def _expression(asked: Asked, place: int) -> str:
 def expression_words(expr: Expr) -> str:
     """An expression of a form in words: `average unit price`."""
     if expr.label:
-        return expr.label.replace("_", " ")
+        kinds = {"avg": "average ", "min": "lowest ", "max": "highest "}
+        return kinds.get(expr.agg, "") + expr.label.replace("_", " ")
     names = {"avg": "average", "sum": "total", "min": "lowest", "max": "highest", "count": "number of", "": ""}
     word = names[expr.agg]
+    if expr.since is not None and expr.ref is not None:
+        return f"{word} days to {' '.join(split_name(expr.ref.column))}"
     noun = " ".join(split_name(expr.ref.column)) if expr.ref else _table_words(expr.table)
     return f"{word} {noun}".strip()
 

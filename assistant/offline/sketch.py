@@ -11,6 +11,10 @@ from assistant.offline.periods import Period
 Operand = str | int | float | date | Period
 
 
+DURATION = "duration"
+"""The hint of a date that ends a stretch of time: `delivery time`."""
+
+
 @dataclass
 class Var:
     """A word that names a table or a column, with what it may stand for."""

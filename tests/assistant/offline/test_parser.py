@@ -214,3 +214,109 @@ def test_no_text_breaks_it(text: str) -> None:
         sqlglot.parse_one(reading.sql, dialect="postgres")
     understood("and by city?", first)
     understood(text, understood("how many loans"))
+
+
+def shop() -> tuple[TrainedTable, ...]:
+    """A small business: two tables whose rows may share a name, orders with their dates, returns."""
+    return (
+        table("makers", {"id": "number", "name": "text"}, values={"name": ("Aurora", "Kestrel")}),
+        table(
+            "albums",
+            {"id": "number", "title": "text", "maker_id": "number", "seconds": "number"},
+            {"maker_id": "makers"},
+            {"title": ("Aurora", "Dawn")},
+        ),
+        table(
+            "customers",
+            {"id": "number", "name": "text", "country": "text", "city": "text"},
+            values={"country": ("Germany", "Italy"), "city": ("Paris", "Rome")},
+        ),
+        table(
+            "orders",
+            {
+                "id": "number",
+                "customer_id": "number",
+                "ordered_at": "datetime",
+                "shipped_at": "datetime",
+                "delivered_at": "datetime",
+                "total": "number",
+            },
+            {"customer_id": "customers"},
+        ),
+        table(
+            "order_items",
+            {
+                "id": "number",
+                "order_id": "number",
+                "album_id": "number",
+                "quantity": "number",
+                "unit_price": "number",
+                "line_total": "number",
+            },
+            {"order_id": "orders", "album_id": "albums"},
+        ),
+        table(
+            "returns",
+            {"id": "number", "order_id": "number", "customer_id": "number", "quantity": "number"},
+            {"order_id": "orders", "customer_id": "customers"},
+        ),
+    )
+
+
+SHOP = shop()
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("how many albums does Aurora have?", ["COUNT(*)", "makers.name = 'Aurora'"]),
+        ("albums by Aurora", ["title", "makers.name = 'Aurora'"]),
+        ("Which customers never bought anything?", ["NOT id IN (SELECT customer_id FROM orders"]),
+        ("top 10 customers by total spent", ["SUM(order_items.line_total) AS revenue", "DESC", "LIMIT 10"]),
+        ("who bought the most in 2025?", ["customers.name", "AS revenue", ">= '2025-01-01'", "LIMIT 1"]),
+        ("average album length", ["AVG(seconds)"]),
+        ("which albums sell best?", ["SUM(order_items.quantity) AS units_sold", "LIMIT 10"]),
+        ("orders over 500", ["SELECT * FROM orders WHERE total > 500"]),
+        ("average delivery time", ["AVG(", "delivered_at", "ordered_at", "86400"]),
+        ("compare revenue this month with last month", ["AS month", "AS revenue", " OR ", "GROUP BY", "ORDER BY"]),
+        ("who are our biggest customers in Germany?", ["country = 'Germany'", "AS revenue", "LIMIT 10"]),
+        ("share of returned orders", ["CASE WHEN id IN (SELECT order_id FROM returns)", "FROM orders"]),
+        ("which customers returned more than 3 items?", ["customers.name", "JOIN returns", "HAVING", "> 3"]),
+    ],
+)
+def test_the_verbs_of_trade_are_read(question: str, parts: list[str]) -> None:
+    answer = read(question, SHOP, "postgres", TODAY)
+    assert answer.best is not None and not answer.ask
+    assert [part for part in parts if part not in answer.best.sql] == [], answer.best.sql
+
+
+def test_a_value_that_two_columns_hold_is_less_sure_and_offered_both_ways() -> None:
+    twice, once = (
+        read(f"how many albums does {name} have?", SHOP, "postgres", TODAY) for name in ("Aurora", "Kestrel")
+    )
+    assert twice.best is not None and once.best is not None
+    assert twice.best.confidence < once.best.confidence
+    assert any("albums.title" in each.sql or " title = " in each.sql for each in twice.readings[1:])
+
+
+def test_best_asks_by_what() -> None:
+    answer = read("best customers", SHOP, "postgres", TODAY)
+    assert sorted(answer.ask) == ["customers by number of orders", "customers by revenue"]
+
+
+@pytest.mark.parametrize("question", ["book me a flight to paris", "what is the stock price of apple"])
+def test_declines_where_a_known_word_stands_among_foreign_ones(question: str) -> None:
+    assert read(question, SHOP, "postgres", TODAY).best is None
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("how many orders per customer", "name of customers and number of orders, for each customer"),
+        ("total revenue", "total revenue (order_items.line_total)"),
+        ("how many albums by Kestrel", "number of albums, where maker name is 'Kestrel'"),
+    ],
+)
+def test_a_reading_is_told_in_the_words_of_business(question: str, words: str) -> None:
+    best = read(question, SHOP, "postgres", TODAY).best
+    assert best is not None and best.read_as == words
