@@ -1,10 +1,11 @@
 """Queries: the one way SQL reaches a registered database, what became of each, and what was learned from them.
 
-The path: `guard.check` judges -> `run` reads and keeps the history -> `answer` weighs how sure it is ->
+The path: `guard.check` judges -> `run` reads and keeps the history -> `confidence` weighs how sure it is ->
 `chart` and `export` lay it out; `examples` are the pairs that people verified.
 """
 
-from tools.queries.answer import Answer, Verified, tell
+from tools.queries.answer import Answer, Verified
+from tools.queries.confidence import tell
 from tools.queries.examples import Example, FoundExample, find_examples, list_examples, remove_example, save_example
 from tools.queries.guard import CheckedSQL, check
 from tools.queries.history import Query, get_query, list_queries, rate, set_answer

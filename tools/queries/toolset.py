@@ -10,7 +10,8 @@ from tools.cards import Card, ResultCard, TableCard
 from tools.desk import Desk
 from tools.errors import Invalid
 from tools.queries import examples, history
-from tools.queries.answer import Answer, tell
+from tools.queries.answer import Answer
+from tools.queries.confidence import tell
 from tools.queries.run import QueryResult, rerun, run
 
 toolset = FunctionToolset[Desk]()
