@@ -18,8 +18,8 @@ from tools.connectors.base import ResultColumn, Rows, TypeFamily
 from tools.desk import Desk, Reading
 from tools.errors import Invalid
 from tools.queries import toolset
-from tools.queries.confidence import tell
 from tools.queries.chart import ChartSpec, suggest
+from tools.queries.confidence import tell
 from tools.queries.examples import Example, FoundExample
 from tools.queries.export import to_csv, to_xlsx
 from tools.queries.run import QueryResult
