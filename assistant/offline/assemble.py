@@ -409,7 +409,7 @@ class Assembler:
             else:
                 keys = shown
             form = form.change(group=keys or self.display(self.main, choice))
-        if best.many and pick.measure and best.count == 1:
+        if best.many and best.count == 1 and (pick.measure or (pick.var is not None and pick.var.hint == "money")):
             best = replace(best, count=10)
         if pick.measure and form.group and not form.star:
             form = form.change(select=tuple(dict.fromkeys((*form.select, expr))))

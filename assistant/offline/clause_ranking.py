@@ -180,7 +180,7 @@ class Ranking(Comparing):
             elif self._traders(target):
                 pick = Pick(None, "sum", measure="revenue")
             else:
-                pick = Pick(Var("column", "size", [], near=None, hint="size"))
+                pick = Pick(Var("column", "size", [], near=None, hint=self._bigness(target)))
         elif self.pending and self.pending.var and not self.pending.agg and self._measured(self.pending):
             pick = self.pending
             if pick in self.sketch.picks:
@@ -202,6 +202,13 @@ class Ranking(Comparing):
         if not target.alt or target.alt[0].score < 0.9:
             return False
         return self.lexicon.column(target.links[0].ref).target == target.alt[0].table
+
+    def _bigness(self, target: Item) -> str:
+        """What `biggest` goes by: the money of an order or an invoice, else a size."""
+        columns = self.lexicon.tables[target.links[0].table].columns.values()
+        numbers = {word for entry in columns if entry.number and not entry.identifier for word in entry.lemmas}
+        sized = numbers & {"size", "area", "capacity", "population", "volume", "byte", "square", "enrollment"}
+        return "money" if numbers & {"total", "amount"} and not sized else "size"
 
     def _traders(self, target: Item) -> bool:
         """True for people one does business with: the biggest of them bring the most."""

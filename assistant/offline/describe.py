@@ -137,6 +137,8 @@ class Describer:
         """A tested expression; a name says whose."""
         words = self.expr(expr)
         entry = self.lexicon.tables[expr.table]
+        if expr.agg and expr.ref is not None and not expr.label and not self._counts_rows(expr):
+            return f"{words} of {self.table(expr.table)}"
         if expr.ref is None or expr.agg or expr.ref.column not in entry.display or expr.ref.column in entry.key:
             return words
         owner = split_name(expr.table.split(".", 1)[-1])

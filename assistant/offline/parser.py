@@ -188,15 +188,12 @@ def _understanding(
             sql = builder.sql(candidate.form)
         except Invalid:
             continue
-        if any(sql == reading.sql for reading in readings):
+        said = describer.sentence(candidate.form)
+        if any(sql == reading.sql or said == reading.read_as for reading in readings):
             continue
         features = candidate.features | standing(ranked, candidate)
         sure = round(rank.confidence(features), 3)
-        readings.append(
-            ReadingOf(
-                sql, candidate.form, describer.sentence(candidate.form), sure, reasons(features, candidate.unknown)
-            )
-        )
+        readings.append(ReadingOf(sql, candidate.form, said, sure, reasons(features, candidate.unknown)))
     unknown = ranked[0].unknown if ranked else ()
     least = ASK if ranked and _elsewhere(question, ranked[0]) else DECLINE
     if not readings or readings[0].confidence < least:

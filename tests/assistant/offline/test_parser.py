@@ -274,6 +274,8 @@ SHOP = shop()
         ("Which customers never bought anything?", ["NOT id IN (SELECT customer_id FROM orders"]),
         ("top 10 customers by total spent", ["SUM(order_items.line_total) AS revenue", "DESC", "LIMIT 10"]),
         ("who bought the most in 2025?", ["customers.name", "AS revenue", ">= '2025-01-01'", "LIMIT 1"]),
+        ("who spent the most", ["customers.name", "AS revenue", "LIMIT 1"]),
+        ("biggest orders", ["ORDER BY total DESC", "LIMIT 10"]),
         ("average album length", ["AVG(seconds)"]),
         ("which albums sell best?", ["SUM(order_items.quantity) AS units_sold", "LIMIT 10"]),
         ("orders over 500", ["SELECT * FROM orders WHERE total > 500"]),
