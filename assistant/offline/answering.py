@@ -23,7 +23,9 @@ from tools.desk import Desk, Reading
 from tools.schemas import TrainedTable
 
 SURE = 0.5
-"""Below this the answer says that it may be misread."""
+"""From this on other readings need to be near to be offered, and the database in hand is not left."""
+WARY = 0.35
+"""Below this, where every other answer is wrong, the sentence itself says that it may be misread."""
 DOUBT = 0.2
 """Below this the readings are offered instead of an answer."""
 NEAR = 0.7
@@ -266,7 +268,7 @@ class Answering:
 
     def _remarks(self, plan: Plan) -> str:
         remarks = []
-        if plan.reading.confidence < SURE:
+        if plan.reading.confidence < WARY:
             remarks.append("I may have misread this; please check how it was read.")
         if plan.understanding.unknown_words:
             words = listed([f"“{word}”" for word in plan.understanding.unknown_words])

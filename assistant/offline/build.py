@@ -67,6 +67,9 @@ class Builder:
             query = query.distinct()
         for sort in form.order:
             query = query.order_by(self._sort(sort, name))
+        for expr in form.group:
+            if expr.bucket and not form.order:  # a table of months is read from the first to the last
+                query = query.order_by(self._expr(expr, name))
         return query.limit(form.limit) if form.limit is not None else query
 
     def _tied(self, form: Form, name: Callable[[Ref], exp.Expr]) -> exp.Expr:
