@@ -1,5 +1,6 @@
 """From a question to an answer: which database, which reading, the query, the sentence; or an honest no."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,6 +31,8 @@ DOUBT = 0.2
 """Below this the readings are offered instead of an answer."""
 NEAR = 0.7
 """Beside a sure answer another reading is offered when its confidence is at least this part of the best one's."""
+REPEATS = re.compile(r"\bdifferent |, one row for each\b[^,]*")
+"""Words of a reading that say only how often a row is shown."""
 IN_HAND = 0.3
 """How much surer another database must be read than the one in hand."""
 CONTINUES = "continues the question before"
@@ -196,7 +199,7 @@ class Answering:
         self.plan = plan
         reading, others = plan.reading, plan.understanding.readings[plan.at + 1 :]
         least = NEAR * reading.confidence if reading.confidence >= SURE else 0.0
-        near = [each for each in others if each.confidence >= least and each.label != reading.label]
+        near = _told_apart(reading, [each for each in others if each.confidence >= least])
         self.desk.reading = Reading(
             database=plan.source.name,
             sql=reading.sql,
@@ -341,3 +344,17 @@ class Answering:
 def query_of(cards: Sequence[dict[str, Any]]) -> Any:
     """The id of the query that a tool's cards show; None when they show none."""
     return next((card["query_id"] for card in cards if card.get("type") == "result"), None)
+
+
+def _told_apart(reading: ReadingOf, others: Sequence[ReadingOf]) -> list[ReadingOf]:
+    """Other readings that mean something else to a person, not only how often a row is shown."""
+    seen, apart = {_meaning(reading)}, []
+    for other in others:
+        if _meaning(other) not in seen:
+            seen.add(_meaning(other))
+            apart.append(other)
+    return apart
+
+
+def _meaning(reading: ReadingOf) -> str:
+    return REPEATS.sub("", reading.read_as)
