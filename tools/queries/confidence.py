@@ -19,6 +19,8 @@ ASSUMED, EMPTY, CUT = 0.05, 0.15, 0.05
 """What an assumption, no row and a cut result take away."""
 VERIFIED = 0.97
 """A question that a person verified word for word."""
+TYPED = 0.95
+"""SQL that the person typed: nothing was understood, so nothing was misunderstood."""
 ADAPTED = 0.08
 """What a verified question like it adds."""
 
@@ -70,6 +72,8 @@ def tell(
 
 
 def _weigh(result: QueryResult, question: str, found: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
+    if _squeezed(result.sql_asked) in _squeezed(question):
+        return TYPED, ("the SQL is your own",)
     reasons = ["it ran, and every table and column in it exists"]
     confidence = MADE
     asked = [word for word in vocabulary.terms(question) if not word.isdigit()]

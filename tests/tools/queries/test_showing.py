@@ -115,6 +115,12 @@ def test_xlsx_holds_numbers_as_numbers_and_no_formula_or_link() -> None:
 # Confidence
 
 
+def test_typed_sql_was_not_misunderstood() -> None:
+    sql = "SELECT count(*) AS n FROM orders"
+    told = tell(result(sql, [[5]], n="number"), f"run this SQL:\n{sql};", "as typed")
+    assert told.confidence == 0.95 and told.reasons == ("the SQL is your own",)
+
+
 def test_every_word_accounted_for_is_surer_than_a_word_left_out() -> None:
     sql = "SELECT sum(total) AS revenue FROM orders WHERE status = 'paid'"
     whole = tell(result(sql, [[5]], revenue="number"), "revenue of paid orders", "…")
