@@ -219,7 +219,9 @@ async def _history(box: Toolbox, actor: Actor) -> tuple[dict[str, Any], list[Mod
         )
         state = await session.scalar(
             select(ConversationRow.state).where(
-                ConversationRow.id == actor.conversation_id, ConversationRow.workspace_id == actor.workspace_id
+                ConversationRow.id == actor.conversation_id,
+                ConversationRow.workspace_id == actor.workspace_id,
+                ConversationRow.created_by == actor.user_id,
             )
         )
         if state is None:

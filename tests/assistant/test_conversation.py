@@ -191,12 +191,12 @@ async def test_a_looping_model_is_stopped(box: Toolbox, actor: Actor, stub: Stub
     assert "12 requests" in events[-1].message
 
 
-async def test_another_workspace_cannot_continue_a_conversation(
-    box: Toolbox, actor: Actor, stranger: Actor, stub: Stub
-) -> None:
+async def test_nobody_else_can_continue_a_conversation(box: Toolbox, actor: Actor, stranger: Actor, stub: Stub) -> None:
     here = conversing(actor)
     stub.script = [Say("Hello.")]
     await turn(box, here, "Hello")
-    events = await turn(box, stranger.model_copy(update={"conversation_id": here.conversation_id}), "What was said?")
-    assert isinstance(events[-1], Failed) and str(here.conversation_id) in events[-1].message
+    # Neither a person of another workspace nor a colleague: what somebody said is theirs.
+    for other in (stranger, stranger.model_copy(update={"workspace_id": actor.workspace_id})):
+        events = await turn(box, other.model_copy(update={"conversation_id": here.conversation_id}), "What was said?")
+        assert isinstance(events[-1], Failed) and str(here.conversation_id) in events[-1].message
     assert len(stub.requests) == 1
