@@ -2,12 +2,16 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import asyncpg
 import pytest
+from pydantic import SecretStr
 
+from tools import databases, jobs, schemas
 from tools.embedded import servers
 from tools.settings import Settings
 from tools.store.models import Member, User, Workspace
@@ -60,6 +64,38 @@ async def actor(toolbox: Toolbox) -> Actor:
 async def stranger(toolbox: Toolbox) -> Actor:
     """Another person, of another workspace."""
     return await new_actor(toolbox)
+
+
+@asynccontextmanager
+async def registered(
+    box: Toolbox,
+    actor: Actor,
+    name: str,
+    fill: Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[object]],
+    *,
+    password: str = "secret",
+    trained: bool = True,
+) -> AsyncIterator[str]:
+    """A scratch database on the run's own server, filled, registered under `name` and trained; dropped at the end."""
+    scratch = f"{name}_{uuid4().hex[:8]}"
+    assert box.settings.database_url is not None
+    url = box.settings.database_url.get_secret_value()
+    admin = await asyncpg.connect(url)
+    await admin.execute(f"CREATE DATABASE {scratch}")
+    there = await asyncpg.connect(url, database=scratch)
+    await fill(there)
+    await there.close()
+    address = databases.address_from_url(url).model_copy(update={"database": scratch, "password": SecretStr(password)})
+    await databases.register(box, actor, name, address)
+    await schemas.refresh(box, actor, name)
+    if trained:
+        job = await schemas.start_training(box, actor, name)
+        await jobs.attempt(box, job.id, lambda _: schemas.run_training)
+        assert (await jobs.get(box, actor, job.id)).state == "succeeded"
+    yield name
+    await box.connectors.close()
+    await admin.execute(f"DROP DATABASE {scratch} WITH (FORCE)")
+    await admin.close()
 
 
 POSTGRES = os.environ.get("TABLETALK_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")

@@ -3,13 +3,11 @@
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
-import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from assistant import conversation
 from assistant.events import Event, TextDelta
-from tools import databases, jobs, schemas
+from tests.conftest import registered
 from tools.toolbox import Actor, Toolbox
 
 SEED = """
@@ -27,23 +25,8 @@ INSERT INTO orders VALUES
 @pytest.fixture
 async def sales(toolbox: Toolbox, actor: Actor) -> AsyncIterator[str]:
     """A registered database `sales` in a scratch database of the embedded server."""
-    name = f"sales_{uuid4().hex[:8]}"
-    assert toolbox.settings.database_url is not None
-    url = toolbox.settings.database_url.get_secret_value()
-    admin = await asyncpg.connect(url)
-    await admin.execute(f"CREATE DATABASE {name}")
-    there = await asyncpg.connect(url, database=name)
-    await there.execute(SEED)
-    await there.close()
-    address = databases.address_from_url(url).model_copy(update={"database": name, "password": SecretStr("secret")})
-    await databases.register(toolbox, actor, "sales", address)
-    await schemas.refresh(toolbox, actor, "sales")
-    job = await schemas.start_training(toolbox, actor, "sales")
-    await jobs.attempt(toolbox, job.id, lambda _: schemas.run_training)
-    yield "sales"
-    await toolbox.connectors.close()
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+    async with registered(toolbox, actor, "sales", lambda there: there.execute(SEED)) as name:
+        yield name
 
 
 class Talk:

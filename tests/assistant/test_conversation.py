@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
-import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from assistant import conversation
 from assistant.events import ApprovalNeeded, Done, Event, Failed, Shown, TextDelta, ToolReturned
+from tests.conftest import registered
 from tests.openai_stub import Say, Stub, serve
-from tools import databases, queries, schemas
+from tools import databases, queries
 from tools.settings import Settings
 from tools.toolbox import Actor, Toolbox, open_toolbox
 
@@ -41,21 +40,10 @@ async def box(settings: Settings, stub: Stub) -> AsyncIterator[Toolbox]:
 @pytest.fixture
 async def sales(box: Toolbox, actor: Actor) -> AsyncIterator[str]:
     """A registered database `sales` in a scratch database of the embedded server."""
-    name = f"sales_{uuid4().hex[:8]}"
-    assert box.settings.database_url is not None
-    url = box.settings.database_url.get_secret_value()
-    admin = await asyncpg.connect(url)
-    await admin.execute(f"CREATE DATABASE {name}")
-    there = await asyncpg.connect(url, database=name)
-    await there.execute(SEED)
-    await there.close()
-    address = databases.address_from_url(url).model_copy(update={"database": name, "password": SecretStr(CANARY)})
-    await databases.register(box, actor, "sales", address)
-    await schemas.refresh(box, actor, "sales")
-    yield "sales"
-    await box.connectors.close()
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+    async with registered(
+        box, actor, "sales", lambda there: there.execute(SEED), password=CANARY, trained=False
+    ) as name:
+        yield name
 
 
 async def turn(

@@ -8,16 +8,13 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from assistant.evaluation.ask import evaluate
 from assistant.evaluation.cases import read_cases
 from assistant.evaluation.measure import Case
-from tools import databases, jobs, schemas
+from tests.conftest import registered
 from tools.demo import seed_postgres
 from tools.toolbox import Actor, Toolbox
 
@@ -31,24 +28,8 @@ TODAY = date.today()  # noqa: DTZ011  # the shop's day is the person's day
 @pytest.fixture
 async def shop(toolbox: Toolbox, actor: Actor) -> AsyncIterator[str]:
     """The sample shop, registered and trained."""
-    name = f"shop_{uuid4().hex[:8]}"
-    assert toolbox.settings.database_url is not None
-    url = toolbox.settings.database_url.get_secret_value()
-    admin = await asyncpg.connect(url)
-    await admin.execute(f"CREATE DATABASE {name}")
-    there = await asyncpg.connect(url, database=name)
-    await seed_postgres(there, TODAY)
-    await there.close()
-    address = databases.address_from_url(url).model_copy(update={"database": name, "password": SecretStr("secret")})
-    await databases.register(toolbox, actor, "shop", address)
-    await schemas.refresh(toolbox, actor, "shop")
-    job = await schemas.start_training(toolbox, actor, "shop")
-    await jobs.attempt(toolbox, job.id, lambda _: schemas.run_training)
-    assert (await jobs.get(toolbox, actor, job.id)).state == "succeeded"
-    yield "shop"
-    await toolbox.connectors.close()
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+    async with registered(toolbox, actor, "shop", lambda there: seed_postgres(there, TODAY)) as name:
+        yield name
 
 
 @pytest.mark.timeout(300)
