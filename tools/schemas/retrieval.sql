@@ -17,13 +17,17 @@ WITH scope AS MATERIALIZED (
     FROM scope s JOIN asked a ON s.search @@ a.anywhere
     GROUP BY s.id, a.term
 ), by_name AS (
-    SELECT h.id, row_number() OVER (ORDER BY sum(h.score * ln(1 + t.tables / f.tables)) DESC, h.id) AS place
+    -- of two that are hit alike the shorter name is the more fully meant; ids are random and may not decide
+    SELECT h.id, row_number() OVER (
+        ORDER BY sum(h.score * ln(1 + t.tables / f.tables)) DESC, length(min(s.name)), min(s.name), h.id) AS place
     FROM hits h
+    JOIN scope s USING (id)
     JOIN (SELECT term, count(*)::float8 AS tables FROM hits GROUP BY term) f USING (term)
     CROSS JOIN (SELECT count(*)::float8 AS tables FROM scope) t
     GROUP BY h.id
 ), by_text AS (
-    SELECT s.id, row_number() OVER (ORDER BY ts_rank('{0.2, 0.4, 0.6, 1.0}', s.search, q.query, 1) DESC, s.id) AS place
+    SELECT s.id, row_number() OVER (
+        ORDER BY ts_rank('{0.2, 0.4, 0.6, 1.0}', s.search, q.query, 1) DESC, length(s.name), s.name, s.id) AS place
     FROM scope s CROSS JOIN (SELECT websearch_to_tsquery('english', :text) AS query) q
     WHERE s.search @@ q.query
 ), near AS MATERIALIZED (
