@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
 
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Operator, Ref, Sort
+from assistant.offline.choice import Choice
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Operator, Ref, refs_of
+from assistant.offline.grammar import grammar
+from assistant.offline.meaning import Meaning
 from assistant.offline.mentions import NAME, Link
 from assistant.offline.periods import Period
 from assistant.offline.resolve import turned
-from assistant.offline.sketch import Lack, Operand, Pick, Subquery, Test
-
-if TYPE_CHECKING:
-    from assistant.offline.assemble import Assembler, Choice
+from assistant.offline.sketch import Lack, Operand, Subquery, Test
+from assistant.offline.tokens import plain
+from tools.schemas.vocabulary import lemma
 
 TURNED: dict[str, str] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 class Conditions:
-    """Builds the conditions for one assembler."""
+    """Builds the conditions of one sketch under one assignment."""
 
-    def __init__(self, assembler: Assembler) -> None:
-        self.a = assembler
+    def __init__(self, meaning: Meaning) -> None:
+        self.m = meaning
 
     def split(self, choice: Choice) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
         """WHERE and HAVING of the question."""
         where: list[Condition] = []
         having: list[Condition] = []
-        for test in self.a.sketch.tests:
+        for test in self.m.sketch.tests:
             made = self.test(test, choice)
             if made is None:
                 continue
@@ -40,7 +41,7 @@ class Conditions:
             else:
                 into.append(made)
         where = self._apart(where)
-        for lack in self.a.sketch.lacks:
+        for lack in self.m.sketch.lacks:
             made = self.lack(lack, choice)
             if made is not None:
                 where.append(made)
@@ -52,7 +53,7 @@ class Conditions:
         """One test, resolved; None when nothing can hold it."""
         if test.pick.agg:
             return self._aggregated(test, choice)
-        link = self.a.assignment.link(test.pick.var)
+        link = self.m.assignment.link(test.pick.var)
         if link is None or not link.column or link.column == NAME:
             if link is not None and test.values:
                 return self._named(link.table, test)
@@ -66,17 +67,17 @@ class Conditions:
             return None
         if len(made) == 1:
             return made[0]
-        if test.joined == "and" and not self.a.sketch.both and self._one_each(link.table):
+        if test.joined == "and" and not self.m.sketch.both and self._one_each(link.table):
             return Any(tuple(made))
         return All(tuple(made)) if test.joined == "and" else Any(tuple(made))
 
     def _one_each(self, table: str) -> bool:
         """True when a row of the subject has at most one row of a table: then `A and B` means either."""
-        edges = self.a.graph.tree([self.a.main, table])
-        return edges is not None and table not in self.a.graph.many(self.a.main, edges)
+        edges = self.m.graph.tree([self.m.main, table])
+        return edges is not None and table not in self.m.graph.many(self.m.main, edges)
 
     def _named(self, table: str, test: Test) -> Condition | None:
-        shown = self.a.lexicon.tables[table].display
+        shown = self.m.lexicon.tables[table].display
         if len(shown) != 1:
             return None
         ref = Ref(table, shown[0])
@@ -89,7 +90,7 @@ class Conditions:
 
     def _truth(self, expr: Expr, op: str) -> Condition:
         assert expr.ref is not None
-        entry = self.a.lexicon.column(expr.ref)
+        entry = self.m.lexicon.column(expr.ref)
         if op != "true":
             return Compare(expr, "null" if op == "null" else "not null")
         if entry.column.family == "bool":
@@ -101,12 +102,12 @@ class Conditions:
         return Compare(expr, "=", 1 if entry.number else "Y")
 
     def _aggregated(self, test: Test, choice: Choice) -> Condition | None:
-        exprs = self.a.exprs(test.pick, replace(choice, count="rows"))
+        exprs = self.m.exprs(test.pick, replace(choice, count="rows"))
         if test.pick.agg == "sum" and exprs and choice.count == "distinct":  # pieces, or the rows that hold them
-            exprs = (self.a.counted(exprs[0].table, replace(choice, count="rows")),)
+            exprs = (self.m.counted(exprs[0].table, replace(choice, count="rows")),)
         if test.pick.var is None and test.pick.agg == "count":
-            others = [t for t in self.a.joined() if t != self.a.main]
-            exprs = (self.a.counted(others[0] if others else self.a.main, choice),)
+            others = [t for t in self.m.joined() if t != self.m.main]
+            exprs = (self.m.counted(others[0] if others else self.m.main, choice),)
         if not exprs or not test.values:
             return None
         value = test.values[0]
@@ -124,7 +125,7 @@ class Conditions:
 
     def _single(self, expr: Expr, test: Test, value: Operand | Subquery | Link, link: Link) -> Condition | None:
         assert expr.ref is not None
-        entry = self.a.lexicon.column(expr.ref)
+        entry = self.m.lexicon.column(expr.ref)
         op = test.op
         kind = test.pick.var.hint if test.pick.var else ""
         if isinstance(value, Subquery):
@@ -145,7 +146,7 @@ class Conditions:
 
     def _text(self, expr: Expr, op: str, value: str, link: Link) -> Condition | None:
         assert expr.ref is not None
-        entry = self.a.lexicon.column(expr.ref)
+        entry = self.m.lexicon.column(expr.ref)
         if op in ("like", "starts", "ends"):
             return Compare(expr, self._op(op), value)
         stored = link.value if link.value and _alike(link.value, value) else ""
@@ -161,15 +162,15 @@ class Conditions:
 
     def _stored(self, ref: Ref, value: str) -> str:
         """The spelling in which a column holds a text; empty when that is not known."""
-        for test in self.a.sketch.tests + [t for lack in self.a.sketch.lacks for t in lack.tests]:
+        for test in self.m.sketch.tests + [t for lack in self.m.sketch.lacks for t in lack.tests]:
             for link in test.options:
                 if link.ref == ref and link.value and _alike(link.value, value):
                     return link.value
-        return self.a.lexicon.column(ref).values.get(_plain(value), "")
+        return self.m.lexicon.column(ref).values.get(plain(value), "")
 
     def _period(self, expr: Expr, op: str, period: Period) -> Condition:
         assert expr.ref is not None
-        entry = self.a.lexicon.column(expr.ref)
+        entry = self.m.lexicon.column(expr.ref)
         if entry.number:
             years = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", "<>": "<>"}
             return Compare(expr, self._op(years.get(op, "=")), period.start.year)
@@ -195,12 +196,12 @@ class Conditions:
 
     def subquery(self, query: Subquery, left: Expr) -> Form | None:
         """The one-cell query a comparison compares with."""
-        link = self.a.assignment.link(query.var)
+        link = self.m.assignment.link(query.var)
         ref = link.ref if link and link.column else left.ref
         if ref is None:
             return None
-        owner = self.a.assignment.link(query.table)
-        tests = tuple(c for c in (self.test(t, _default()) for t in query.tests) if c is not None)
+        owner = self.m.assignment.link(query.table)
+        tests = tuple(c for c in (self.test(t, Choice()) for t in query.tests) if c is not None)
         tables = (ref.table,) if not owner or not tests else (ref.table, owner.table)
         return Form((Expr(ref.table, ref, query.agg),), tables=tables, where=tests)  # type: ignore[arg-type]
 
@@ -241,11 +242,11 @@ class Conditions:
         if not isinstance(condition, Compare):
             return condition
         table = condition.expr.table
-        main = self.a.main
+        main = self.m.main
         if table != main and self._one_each(table):
             return condition
         if table == main:
-            shown = self.a.shown(_default())[0]
+            shown = self.m.shown(Choice())[0]
             if len(shown) == 1 and shown[0].ref and shown[0].table == main and not shown[0].agg:
                 return Member(shown[0].ref, Form((shown[0],), where=(condition,)))
             return condition
@@ -256,10 +257,10 @@ class Conditions:
         tests = [(test, self.test(test, choice)) for test in lack.tests]
         made = [c for t, c in tests if c is not None and not t.pick.agg]
         counted = [c for t, c in tests if c is not None and t.pick.agg]
-        link = self.a.assignment.link(lack.table)
+        link = self.m.assignment.link(lack.table)
         tables = [link.table] if link else []
-        tables.extend(x.table for x in map(self.a.assignment.link, lack.more) if x and x.table not in tables)
-        main = self.a.main
+        tables.extend(x.table for x in map(self.m.assignment.link, lack.more) if x and x.table not in tables)
+        main = self.m.main
         for condition in made:
             tables.extend(t for t in _tables_in(condition) if t not in tables)
         others = [t for t in tables if t != main]
@@ -272,8 +273,8 @@ class Conditions:
         return self.exists(main, tuple(others), tuple(made), negated=True)
 
     def _to_one(self, main: str, others: list[str]) -> bool:
-        edges = self.a.graph.tree([main, *others])
-        return edges is not None and not (self.a.graph.many(main, edges) & set(others))
+        edges = self.m.graph.tree([main, *others])
+        return edges is not None and not (self.m.graph.many(main, edges) & set(others))
 
     def _inverse(self, made: list[Condition]) -> Condition:
         opposite: dict[str, Operator] = {
@@ -299,13 +300,13 @@ class Conditions:
         self, main: str, others: tuple[str, ...], tests: tuple[Condition, ...], negated: bool
     ) -> Condition | None:
         """`main` has (no) related rows in the other tables for which the tests hold."""
-        edges = self.a.graph.tree([main, *others])
+        edges = self.m.graph.tree([main, *others])
         if not edges:
             return None
         first = next((e for e in edges if main in (e.child, e.parent)), None)
         if first is None:
             return None
-        keys = self.a.lexicon.tables[main].key
+        keys = self.m.lexicon.tables[main].key
         branches = sum(main in (e.child, e.parent) for e in edges)
         if branches > 1 and len(keys) == 1:
             inner = Form((Expr(main, Ref(main, keys[0])),), tables=(main, *others), where=tests)
@@ -340,38 +341,18 @@ class Conditions:
     def _no_nulls(self, form: Form) -> Form:
         ref = form.select[0].ref
         assert ref is not None
-        entry = self.a.lexicon.column(ref)
-        if not entry.column.nullable or ref.column in self.a.lexicon.tables[ref.table].key:
+        entry = self.m.lexicon.column(ref)
+        if not entry.column.nullable or ref.column in self.m.lexicon.tables[ref.table].key:
             return form
         return form.change(where=(*form.where, Compare(Expr(ref.table, ref), "not null")))
 
 
 def _alike(stored: str, value: str) -> bool:
-    one, other = _plain(stored), _plain(value)
+    one, other = plain(stored), plain(value)
     if one == other or one.rstrip("s") == other.rstrip("s"):
         return True
-    from assistant.offline.grammar import grammar
-    from tools.schemas.vocabulary import lemma
-
     return one in grammar().values.get(other, ()) or one == " ".join(lemma(w) for w in other.split())
 
 
-def _plain(text: str) -> str:
-    from assistant.offline.tokens import plain
-
-    return plain(text)
-
-
-def _default() -> Choice:
-    from assistant.offline.assemble import Choice
-
-    return Choice()
-
-
 def _tables_in(condition: Condition) -> list[str]:
-    from assistant.offline.forms import refs_of
-
     return [ref.table for ref in refs_of(condition)]
-
-
-__all__ = ["Conditions", "Pick", "Sort"]

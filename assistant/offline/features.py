@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, refs_of, tables_of
+from assistant.offline.choice import Choice
+from assistant.offline.forms import All, Any, Compare, Condition, Form, Member, Not, refs_of, tables_of
 from assistant.offline.grammar import grammar
+from assistant.offline.meaning import Meaning
 from assistant.offline.sketch import Test
 from tools.schemas.vocabulary import lemma
-
-if TYPE_CHECKING:
-    from assistant.offline.assemble import Assembler, Choice
 
 _IDS = frozenset({"id", "identifier", "number", "code", "key"})
 
 
-def features(form: Form, choice: Choice, assembler: Assembler, open_show: bool) -> dict[str, float]:
+def features(form: Form, choice: Choice, meaning: Meaning, open_show: bool) -> dict[str, float]:
     """All features of one form."""
-    found = _shape(form, assembler)
-    found |= _reading(form, assembler)
+    found = _shape(form, meaning)
+    found |= _reading(form, meaning)
     if open_show:
         kind = "group" if form.group else "plain"
-        asked = "id" if assembler.question & _IDS else "no id"
+        asked = "id" if meaning.question & _IDS else "no id"
         found |= {f"show {choice.show}": 1.0, f"show {choice.show} {kind}": 1.0, f"show {choice.show} {asked}": 1.0}
-    found |= _repeats(form, choice, assembler)
+    found |= _repeats(form, choice, meaning)
     return {name: value for name, value in found.items() if value}
 
 
-def _shape(form: Form, assembler: Assembler) -> dict[str, float]:
+def _shape(form: Form, meaning: Meaning) -> dict[str, float]:
     tables = tables_of(form)
-    edges = assembler.graph.tree(tables, form.via) if tables else None
+    edges = meaning.graph.tree(tables, form.via) if tables else None
     tests = [c for part in (*form.where, *form.having) for c in _tests(part)]
     used = {e.table for e in (*form.select, *form.group, *(s.expr for s in form.order))} | {form.star}
     used |= {ref.table for c in (*form.where, *form.having) for ref in refs_of(c)}
@@ -69,9 +67,9 @@ def _tests(condition: Condition) -> list[Compare]:
             return _tests(condition.part)
 
 
-def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
-    sketch, lexicon = assembler.sketch, assembler.lexicon
-    links = list(assembler.assignment.links.values())
+def _reading(form: Form, meaning: Meaning) -> dict[str, float]:
+    sketch, lexicon = meaning.sketch, meaning.lexicon
+    links = list(meaning.assignment.links.values())
     shown = [e for e in form.select if e.ref and not e.agg]
     keys = [e for e in shown if e.ref and e.ref.column in lexicon.tables[e.table].key]
     texts = [p for p in sketch.picks if p.var is None and not p.agg and not p.measure]
@@ -85,7 +83,7 @@ def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
         "variables": float(len(links)),
         "no picks": float(not sketch.picks and not sketch.everything),
         "empty picks": float(len(texts)),
-        "id unasked": float(bool(keys) and not assembler.question & _IDS),
+        "id unasked": float(bool(keys) and not meaning.question & _IDS),
         "id only": float(bool(keys) and len(keys) == len(form.select)),
         "supers": float(len(sketch.supers)),
         "lacks": float(len(sketch.lacks)),
@@ -105,17 +103,17 @@ def _reading(form: Form, assembler: Assembler) -> dict[str, float]:
         ),
         "both": float(sketch.both),
         "share lost": float(sketch.share and not any(e.share for e in form.select)),
-        "held twice": float(sum(_held_twice(assembler, test) for test in sketch.tests)),
+        "held twice": float(sum(_held_twice(meaning, test) for test in sketch.tests)),
     }
 
 
-def _held_twice(assembler: Assembler, test: Test) -> bool:
+def _held_twice(meaning: Meaning, test: Test) -> bool:
     """True for a value whose column nobody named, and which a near table holds as well."""
-    link = assembler.assignment.link(test.pick.var)
+    link = meaning.assignment.link(test.pick.var)
     var = test.pick.var
     if link is None or var is None or not link.value or not all(option.value for option in var.links):
         return False
-    graph = assembler.graph
+    graph = meaning.graph
     return any(
         other.ref != link.ref and other.score >= link.score and graph.distance(link.table, other.table) <= 2
         for other in var.links
@@ -128,27 +126,26 @@ def _negative(condition: Condition) -> bool:
     return any(t.op in ("<>", "not like", "null", "not null", "<=", ">=") for t in _tests(condition))
 
 
-def _repeats(form: Form, choice: Choice, assembler: Assembler) -> dict[str, float]:
+def _repeats(form: Form, choice: Choice, meaning: Meaning) -> dict[str, float]:
     """Whether rows may repeat, and what the form does about it."""
     tables = tables_of(form)
-    edges = assembler.graph.tree(tables, form.via) if tables else None
+    edges = meaning.graph.tree(tables, form.via) if tables else None
     main = form.select[0].table if form.select else form.star
-    repeated = bool(edges) and assembler.graph.fans_out(main, edges or ())
+    repeated = bool(edges) and meaning.graph.fans_out(main, edges or ())
     counting = any(e.agg == "count" for e in form.select)
     plain = not form.group and not any(e.agg for e in form.select) and not form.star
     found: dict[str, float] = {}
     if plain:
         state = "distinct" if form.distinct else "all"
-        found |= _of_plain(form, assembler, state, repeated)
+        found |= _of_plain(form, meaning, state, repeated)
     if counting:
         kind = "distinct" if any(e.agg == "count" and e.distinct for e in form.select) else "rows"
         found[f"count {kind} {'repeated' if repeated else 'once'}"] = 1.0
         column = any(
-            e.agg == "count" and e.ref and e.ref.column not in assembler.lexicon.tables[e.table].key
-            for e in form.select
+            e.agg == "count" and e.ref and e.ref.column not in meaning.lexicon.tables[e.table].key for e in form.select
         )
         found[f"count {kind} column"] = float(column)
-        found[f"count {kind} asked"] = float(bool(assembler.question & _asked_different()))
+        found[f"count {kind} asked"] = float(bool(meaning.question & _asked_different()))
     if form.group:
         found[f"group {choice.group}"] = 1.0
         found[f"group {choice.group} limited"] = float(form.limit is not None)
@@ -159,14 +156,14 @@ def _repeats(form: Form, choice: Choice, assembler: Assembler) -> dict[str, floa
     return found
 
 
-def _of_plain(form: Form, assembler: Assembler, state: str, repeated: bool) -> dict[str, float]:
-    lexicon = assembler.lexicon
+def _of_plain(form: Form, meaning: Meaning, state: str, repeated: bool) -> dict[str, float]:
+    lexicon = meaning.lexicon
     own = [e for e in form.select if e.ref]
     keyed = any(
         e.ref and e.ref.column in lexicon.tables[e.table].key and len(lexicon.tables[e.table].key) == 1 for e in own
     )
     named = any(e.ref and e.ref.column in lexicon.tables[e.table].display for e in own)
-    asked = bool(assembler.question & _asked_different())
+    asked = bool(meaning.question & _asked_different())
     attribute = len(own) == 1 and not keyed and not named
     return {
         f"{state} asked": float(asked),
@@ -188,6 +185,3 @@ def _asked_different() -> frozenset[str]:
         for phrase, ops in grammar().phrases.items()
         if len(phrase) == 1 and any(op.kind == "distinct" for op in ops)
     )
-
-
-__all__ = ["Expr", "features"]

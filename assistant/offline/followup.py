@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import date
 from typing import Literal
 
-from assistant.offline.assemble import Assembler, Choice
+from assistant.offline.choice import Choice
 from assistant.offline.clauses import Clauses
+from assistant.offline.conditions import Conditions
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Sort, tables_of
 from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
+from assistant.offline.meaning import Meaning
 from assistant.offline.mentions import Cover, Link, covers
 from assistant.offline.resolve import Assignment, resolve
 from assistant.offline.sketch import Sketch, Var
@@ -65,7 +67,7 @@ def edited(
     for cover in covers(lexicon, tokens, today, found)[:2]:
         sketch, assignments = _read(cover, previous, lexicon, graph)
         for assignment in assignments[:2]:
-            form = _edit(previous, Assembler(sketch, assignment, lexicon, graph, frozenset()))
+            form = _edit(previous, Meaning(sketch, assignment, lexicon, graph, frozenset()))
             if form is not None and form != previous and all(form != other for other, _, _ in result):
                 belief = 0.9 - 0.25 * len(sketch.unknown) - 0.1 * (len(result) > 0)
                 result.append((form, max(0.1, belief), tuple(sketch.unknown)))
@@ -109,18 +111,18 @@ def _read(cover: Cover, previous: Form, lexicon: Lexicon, graph: Graph) -> tuple
     return sketch, resolve(sketch, lexicon, graph)
 
 
-def _edit(form: Form, assembler: Assembler) -> Form | None:
-    sketch, choice = assembler.sketch, Choice()
+def _edit(form: Form, meaning: Meaning) -> Form | None:
+    sketch, choice = meaning.sketch, Choice()
     before = form
     if sketch.tests or sketch.lacks:
-        where, having = assembler.conditions.split(choice)
+        where, having = Conditions(meaning).split(choice)
         form = _narrowed(form, where, having)
-    groups = tuple(e for pick in sketch.groups for e in assembler.grouped_by(pick, choice))
+    groups = tuple(e for pick in sketch.groups for e in meaning.grouped_by(pick, choice))
     if groups:
         form = _grouped(form, groups)
     if sketch.supers or sketch.limit:
-        form = _topped(form, assembler, sketch, choice)
-    sorts = tuple(Sort(e, o.descending) for o in sketch.orders for e in assembler.exprs(o.pick, choice) if o.pick.var)
+        form = _topped(form, meaning, sketch, choice)
+    sorts = tuple(Sort(e, o.descending) for o in sketch.orders for e in meaning.exprs(o.pick, choice) if o.pick.var)
     if sorts:
         form = form.change(order=sorts, ties=False)
     elif sketch.orders:
@@ -129,7 +131,7 @@ def _edit(form: Form, assembler: Assembler) -> Form | None:
     counts = [pick for pick in sketch.picks if pick.agg == "count" and pick.var is None]
     if counts and not groups:
         return _counted(form)
-    extra = tuple(e for pick in sketch.picks if pick not in counts for e in assembler.exprs(pick, choice))
+    extra = tuple(e for pick in sketch.picks if pick not in counts for e in meaning.exprs(pick, choice))
     if extra and not groups:
         form = _extended(form, extra)
     return form if form != before else None
@@ -164,12 +166,12 @@ def _grouped(form: Form, groups: tuple[Expr, ...]) -> Form:
     )
 
 
-def _topped(form: Form, assembler: Assembler, sketch: Sketch, choice: Choice) -> Form:
+def _topped(form: Form, meaning: Meaning, sketch: Sketch, choice: Choice) -> Form:
     best = sketch.supers[-1] if sketch.supers else None
     count = best.count if best else sketch.limit
     descending = best.descending if best else True
     if best and (best.pick.var is not None or best.pick.measure):
-        exprs = assembler.exprs(best.pick, choice)
+        exprs = meaning.exprs(best.pick, choice)
         if exprs:
             return form.change(order=(Sort(exprs[0], descending),), limit=count)
     measures = [e for e in form.select if e.agg]
