@@ -6,12 +6,14 @@ from uuid import UUID, uuid4
 
 from pgvector.sqlalchemy import Vector
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Computed,
     DateTime,
     ForeignKey,
     Identity,
     Index,
+    LargeBinary,
     MetaData,
     String,
     Text,
@@ -31,6 +33,12 @@ SEARCH = " || ".join(
     for line, weight in enumerate("ABCD", start=1)
 )
 """How a table's `search` is computed from its `search_text`."""
+
+DOCUMENT_SEARCH = (
+    "setweight(to_tsvector('english'::regconfig, title), 'A') || "
+    "setweight(to_tsvector('english'::regconfig, body), 'B')"
+)
+"""How a document's `search` is computed."""
 
 
 class Row(DeclarativeBase):
@@ -268,6 +276,103 @@ class JobEventRow(Row):
     type: Mapped[str] = mapped_column(String)
     """queued, started, progress, retrying, finished, cancel asked ..."""
     data: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+
+
+class DocumentRow(Row):
+    """One synced row of a registered database, normalised.
+
+    `search` is generated: filled by an update after the load it would cost each row a second version. There is no
+    foreign key to the workspace, whose check would be paid for each row: the database's says it.
+    """
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        UniqueConstraint("database_id", "table_name", "source_key"),
+        Index("ix_documents_search", "search", postgresql_using="gin"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    workspace_id: Mapped[UUID]
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"))
+    table_name: Mapped[str]
+    """Qualified: `public.orders`."""
+    source_key: Mapped[str]
+    """The primary key as text, a JSON array where it has several columns; the row's hash where it has none."""
+    entity: Mapped[str]
+    """What the row is: customer, order, shipment ..."""
+    title: Mapped[str]
+    body: Mapped[str]
+    """The row's text columns, one a line."""
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    """Values of columns with few of them: `status:paid`."""
+    data: Mapped[dict[str, Any]]
+    """The row's fields: numbers as numbers, dates as ISO 8601 text, binary as `0x...`."""
+    happened_at: Mapped[datetime | None]
+    """The row's main date."""
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    """Of entity, title, body, tags, date and data, 16 bytes: equal when nothing has changed."""
+    synced_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When a sync first brought it."""
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When a sync last found it changed, gone or back."""
+    deleted_at: Mapped[datetime | None]
+    """Set once the row is gone at the source; such a document is found no more."""
+    search: Mapped[Any] = mapped_column(TSVECTOR, Computed(DOCUMENT_SEARCH, persisted=True))
+
+
+class SyncPlanRow(Row):
+    """What people changed in how a table becomes documents; the rest of its plan is derived afresh each time."""
+
+    __tablename__ = "sync_plans"
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"), primary_key=True)
+    table_name: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), index=True)
+    edits: Mapped[dict[str, Any]]
+    """sync.plan.PlanChanges."""
+    edited_by: Mapped[UUID | None] = mapped_column(ForeignKey(User.id, ondelete="SET NULL"))
+    edited_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SyncStateRow(Row):
+    """How far the sync of one table is: what the next run builds on."""
+
+    __tablename__ = "sync_states"
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"), primary_key=True)
+    table_name: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), index=True)
+    mode: Mapped[str | None]
+    """full or incremental: how the last run that ended well read it."""
+    watermark: Mapped[str | None]
+    """The highest value of the plan's watermark column that has been read, as text."""
+    shape: Mapped[dict[str, Any] | None]
+    """The connectors.base.TableSchema it was last synced with: drift is told from it."""
+    plan: Mapped[str | None]
+    """Fingerprint of the plan it was last synced with: another one means a full run."""
+    resume: Mapped[dict[str, Any] | None]
+    """Where a run that was cut off goes on: its job, the last key committed, the counts so far."""
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """Of the last run that ended well: read, new, changed, unchanged, deleted, rejected."""
+    job_id: Mapped[int | None] = mapped_column(BigInteger)
+    synced_at: Mapped[datetime | None]
+    """When a run last ended well."""
+    error: Mapped[str | None]
+    """Why the last run did not end well."""
+
+
+class SyncRejectRow(Row):
+    """A source row that could not become a document, kept aside with the reason."""
+
+    __tablename__ = "sync_rejects"
+    __table_args__ = (Index("ix_sync_rejects_database_id_table_name", "database_id", "table_name"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), index=True)
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"))
+    job_id: Mapped[int | None] = mapped_column(ForeignKey(JobRow.id, ondelete="SET NULL"), index=True)
+    table_name: Mapped[str]
+    source_key: Mapped[str]
+    reason: Mapped[str]
+    raw: Mapped[str]
+    """The row as it was read, cut to 10,000 characters."""
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class ConversationRow(Owned, Row):
