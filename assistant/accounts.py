@@ -28,7 +28,7 @@ SHORTEST_PASSWORD = 10
 
 async def local_person(store: Store) -> Actor:
     """Give the one person of a local set-up, made on the first call."""
-    async with store.begin() as session:
+    async with store.begin_for_all() as session:
         await _join(session, LOCAL_USER, WORKSPACE, "admin")
     return await find_person(store, LOCAL_USER)
 
@@ -51,7 +51,7 @@ async def add_user(
     if role not in get_args(Role):
         raise Invalid(f"No role {role!r}; one of: {', '.join(get_args(Role))}.")
     hashed = await asyncio.to_thread(_hasher().hash, password)
-    async with store.begin() as session:
+    async with store.begin_for_all() as session:
         if await session.scalar(select(User.id).where(User.name == name)):
             raise Conflict(f"A user {name!r} exists already; choose another name.")
         await _join(session, name, workspace, role, hashed)
@@ -60,7 +60,7 @@ async def add_user(
 
 async def sign_in(store: Store, name: str, password: str) -> Actor | None:
     """Give the person whose name and password these are; None otherwise, after the same time for any reason."""
-    async with store.begin() as session:
+    async with store.begin_for_all() as session:
         stored = await session.scalar(select(User.password_hash).where(User.name == name))
     # An unknown name costs one verification too, so that timing does not tell which names exist.
     if not await asyncio.to_thread(_verify, stored or _unusable_hash(), password) or stored is None:
@@ -70,7 +70,7 @@ async def sign_in(store: Store, name: str, password: str) -> Actor | None:
 
 async def find_person(store: Store, name: str) -> Actor:
     """Give the person called `name` with the workspace they work in; NotFound when there is none."""
-    async with store.begin() as session:
+    async with store.begin_for_all() as session:
         found = (
             await session.execute(
                 select(User.id, Member.workspace_id, Member.role)

@@ -187,7 +187,7 @@ class _Turn:
             suggestions=self.desk.suggestions,
         )
         state = {"database": self.desk.database, "memory": self.desk.memory, "pending": self.pending}
-        async with self.box.store.begin() as session:
+        async with self.box.store.begin(self.actor.workspace_id) as session:
             await session.execute(
                 update(ConversationRow)
                 .where(ConversationRow.id == self.actor.conversation_id)
@@ -211,7 +211,7 @@ class _Turn:
 
 async def _history(box: Toolbox, actor: Actor) -> tuple[dict[str, Any], list[ModelMessage]]:
     """The conversation's state and messages; makes the conversation when it is new, NotFound when another's."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await session.execute(
             insert(ConversationRow)
             .values(id=actor.conversation_id, workspace_id=actor.workspace_id, created_by=actor.user_id)

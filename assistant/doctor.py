@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from tools.connectors.base import Frozen
 from tools.errors import AssistantError
 from tools.settings import Settings
+from tools.store import isolation
 from tools.store.models import DatabaseRow, Member, User
 from tools.toolbox import Actor, Toolbox, open_toolbox
 
@@ -81,7 +82,7 @@ def _secret_key(settings: Settings) -> Finding:
 
 async def _store(box: Toolbox) -> AsyncIterator[Finding]:
     try:
-        async with box.store.begin() as session:
+        async with box.store.begin_as_owner() as session:
             version = await session.scalar(text("SHOW server_version"))
             rows = await session.execute(text("SELECT extname, extversion FROM pg_extension"))
             extensions: dict[str, str] = dict(rows.tuples().all())
@@ -102,6 +103,7 @@ async def _store(box: Toolbox) -> AsyncIterator[Finding]:
         advice="" if "pg_trgm" in extensions else "optional: misspelt names are found less often without it",
     )
     yield await _migrations(box)
+    yield await _isolation(box)
 
 
 async def _migrations(box: Toolbox) -> Finding:
@@ -111,7 +113,7 @@ async def _migrations(box: Toolbox) -> Finding:
 
     assert box.settings.database_url is not None
     script = ScriptDirectory.from_config(alembic_config(box.settings.database_url.get_secret_value()))
-    async with box.store.begin() as session:
+    async with box.store.begin_as_owner() as session:
         there = await session.scalar(text("SELECT to_regclass('tabletalk.alembic_version') IS NOT NULL"))
         current = await session.scalar(text("SELECT version_num FROM tabletalk.alembic_version")) if there else None
     head = script.get_current_head()
@@ -120,6 +122,23 @@ async def _migrations(box: Toolbox) -> Finding:
         ok=current == head,
         state=f"at {current or 'nothing'}" + ("" if current == head else f", newest is {head}"),
         advice="" if current == head else "run `tabletalk migrate`",
+    )
+
+
+async def _isolation(box: Toolbox) -> Finding:
+    """Whether transactions take the role of one workspace, and PostgreSQL holds every table to that."""
+    try:
+        async with box.store.begin_for_all():
+            pass
+        async with box.store.begin_as_owner() as session:
+            bare = list(await session.scalars(text(isolation.UNGUARDED), {"schemas": list(isolation.SCHEMAS)}))
+    except AssistantError as error:
+        return Finding(what="Isolation", ok=False, state="workspaces are not kept apart", advice=str(error))
+    return Finding(
+        what="Isolation",
+        ok=not bare,
+        state="no row-level security on " + ", ".join(bare) if bare else "every table is held to its workspace",
+        advice="run `tabletalk migrate`" if bare else "",
     )
 
 
@@ -176,7 +195,7 @@ async def _embedder(box: Toolbox) -> Finding:
         vector = (await box.embedder.embed(["orders of last month"]))[0]
     except AssistantError as error:
         return Finding(what="Embedder", ok=False, state=box.embedder.name, advice=str(error))
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         query = text("SELECT count(*) FROM tabletalk.table_embeddings WHERE model <> :model OR dimension <> :dimension")
         named = {"model": box.embedder.name, "dimension": len(vector)}
         old = await session.scalar(query, named)
@@ -193,7 +212,7 @@ async def _databases(box: Toolbox) -> list[Finding]:
     """Every registered database of every workspace, by the state that a fresh check gives."""
     from tools import databases
 
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         rows = (
             await session.execute(
                 select(DatabaseRow.name, DatabaseRow.workspace_id, User.id, User.name)

@@ -47,7 +47,7 @@ async def new_actor(box: Toolbox) -> Actor:
     """Make a person in a workspace of their own."""
     name = f"tester-{uuid4().hex[:8]}"
     workspace, user = Workspace(name=name), User(name=name)
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         session.add_all([workspace, user])
         await session.flush()
         session.add(Member(workspace_id=workspace.id, user_id=user.id, role="admin"))

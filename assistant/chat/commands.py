@@ -217,7 +217,7 @@ async def _in_hand(box: Toolbox, person: Actor) -> str | None:
     state = select(ConversationRow.state["database"].astext).where(
         ConversationRow.id == person.conversation_id, ConversationRow.workspace_id == person.workspace_id
     )
-    async with box.store.begin() as session:
+    async with box.store.begin(person.workspace_id) as session:
         return await session.scalar(state)
 
 

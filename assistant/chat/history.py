@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -41,24 +43,32 @@ LIST = """
     LIMIT :limit
 """
 
+OWNER = """
+    SELECT t.workspace_id, t.name, t.created_at, u.name AS person
+    FROM chat.threads t JOIN tabletalk.users u ON u.id = t.user_id WHERE t.id = :id
+"""
+"""Chainlit asks by the id alone, before it knows whether the person in hand may see the conversation."""
+
 OPEN = """
-    INSERT INTO chat.threads (id, workspace_id, user_id)
-    SELECT :id, m.workspace_id, u.id FROM tabletalk.users u JOIN tabletalk.members m ON m.user_id = u.id
-    WHERE u.name = :person ORDER BY m.workspace_id LIMIT 1
-    ON CONFLICT (id) DO UPDATE SET updated_at = now()
-    WHERE chat.threads.user_id = EXCLUDED.user_id AND chat.threads.workspace_id = EXCLUDED.workspace_id
-    RETURNING id
+    INSERT INTO chat.threads (id, workspace_id, user_id) VALUES (:id, :workspace, :person)
+    ON CONFLICT (id) DO NOTHING
+"""
+
+TOUCH = """
+    UPDATE chat.threads SET updated_at = now() WHERE id = :id AND user_id = :person RETURNING id
 """
 
 NAME = "UPDATE chat.threads SET name = :name WHERE id = :id"
 
 SAVE_STEP = """
-    INSERT INTO chat.steps (id, thread_id, data) VALUES (:id, :thread, CAST(:data AS jsonb))
+    INSERT INTO chat.steps (id, thread_id, workspace_id, data)
+    VALUES (:id, :thread, :workspace, CAST(:data AS jsonb))
     ON CONFLICT (id) DO UPDATE SET data = EXCLUDED.data WHERE chat.steps.thread_id = EXCLUDED.thread_id
 """
 
 SAVE_CARD = """
-    INSERT INTO chat.cards (id, thread_id, step_id, data) VALUES (:id, :thread, :step, CAST(:data AS jsonb))
+    INSERT INTO chat.cards (id, thread_id, step_id, workspace_id, data)
+    VALUES (:id, :thread, :step, :workspace, CAST(:data AS jsonb))
     ON CONFLICT (id) DO UPDATE SET data = EXCLUDED.data WHERE chat.cards.thread_id = EXCLUDED.thread_id
 """
 
@@ -102,9 +112,8 @@ class ChatHistory(BaseDataLayer):
 
     async def get_thread_author(self, thread_id: str) -> str:
         """Give the name of the person whose conversation it is, empty when there is none."""
-        sql = "SELECT u.name FROM chat.threads t JOIN tabletalk.users u ON u.id = t.user_id WHERE t.id = :id"
-        async with self._box.store.begin() as session:
-            return await session.scalar(text(sql), {"id": thread_id}) or ""
+        owner = await self._owner(thread_id)
+        return owner.person if owner else ""
 
     async def update_thread(
         self,
@@ -122,7 +131,7 @@ class ChatHistory(BaseDataLayer):
             # The first message names it; whatever it comes to, the name must not be lost to a restart.
             await self._write(thread_id, NAME, values)
             return
-        async with self._lock(thread_id), self._box.store.begin() as session:
+        async with self._lock(thread_id), self._within(thread_id) as session:
             await session.execute(text(NAME), values)
 
     async def list_threads(self, pagination: Pagination, filters: ThreadFilter) -> PaginatedResponse[ThreadDict]:
@@ -136,7 +145,7 @@ class ChatHistory(BaseDataLayer):
             "search": search,
             "limit": pagination.first + 1,
         }
-        async with self._box.store.begin() as session:
+        async with self._box.store.begin(person.workspace_id) as session:
             rows = (await session.execute(text(LIST), values)).all()
         page = [_thread(row.id, row.name, row.updated_at, person) for row in rows[: pagination.first]]
         return PaginatedResponse(
@@ -150,7 +159,7 @@ class ChatHistory(BaseDataLayer):
 
     async def cards(self, thread_id: str) -> list[StoredCard]:
         """Give the cards of a conversation, the oldest first."""
-        async with self._box.store.begin() as session:
+        async with self._within(thread_id) as session:
             rows = await session.execute(
                 text("SELECT id, step_id, data FROM chat.cards WHERE thread_id = :id ORDER BY created_at"),
                 {"id": thread_id},
@@ -159,12 +168,10 @@ class ChatHistory(BaseDataLayer):
 
     async def get_thread(self, thread_id: str) -> ThreadDict | None:
         """Give a whole conversation, its cards drawn from the rows as they stand now."""
-        head = """SELECT t.name, t.created_at, u.name AS person FROM chat.threads t
-                  JOIN tabletalk.users u ON u.id = t.user_id WHERE t.id = :id"""
-        async with self._box.store.begin() as session:
-            row = (await session.execute(text(head), {"id": thread_id})).one_or_none()
-            if row is None:
-                return None
+        owner = await self._owner(thread_id)
+        if owner is None:
+            return None
+        async with self._box.store.begin(owner.workspace_id) as session:
             steps = await session.scalars(
                 text("SELECT data FROM chat.steps WHERE thread_id = :id ORDER BY data->>'createdAt', created_at"),
                 {"id": thread_id},
@@ -173,10 +180,10 @@ class ChatHistory(BaseDataLayer):
                 text("SELECT id, step_id, data FROM chat.cards WHERE thread_id = :id ORDER BY created_at"),
                 {"id": thread_id},
             )
-        person = await find_person(self._box.store, row.person)
+        person = await find_person(self._box.store, owner.person)
         actor = person.model_copy(update={"conversation_id": thread_id})
         stored = [StoredCard(id=card.id, step_id=card.step_id, thread_id=thread_id, data=card.data) for card in cards]
-        thread = _thread(thread_id, row.name, row.created_at, person)
+        thread = _thread(thread_id, owner.name, owner.created_at, person)
         thread["steps"] = [cast(StepDict, step) for step in steps]
         thread["elements"] = [
             element(card, props) for card, props in zip(stored, await draw_all(self._box, actor, stored), strict=True)
@@ -185,7 +192,7 @@ class ChatHistory(BaseDataLayer):
 
     async def delete_thread(self, thread_id: str) -> None:
         """Forget a conversation: what was shown and what the model remembers of it."""
-        async with self._lock(thread_id), self._box.store.begin() as session:
+        async with self._lock(thread_id), self._within(thread_id) as session:
             for statement in (
                 "DELETE FROM chat.threads WHERE id = :id",
                 "DELETE FROM tabletalk.conversations WHERE id = :id",
@@ -208,10 +215,11 @@ class ChatHistory(BaseDataLayer):
     @queue_until_user_message()
     async def delete_step(self, step_id: str) -> None:
         """Take a step out of the conversation in hand."""
-        async with self._box.store.begin() as session:
+        thread_id = context.session.thread_id
+        async with self._within(thread_id) as session:
             await session.execute(
                 text("DELETE FROM chat.steps WHERE id = :id AND thread_id = :thread"),
-                {"id": step_id, "thread": context.session.thread_id},
+                {"id": step_id, "thread": thread_id},
             )
 
     # Cards
@@ -223,7 +231,7 @@ class ChatHistory(BaseDataLayer):
 
     async def find_card(self, thread_id: str, card_id: str) -> StoredCard:
         """Give a card of the conversation `thread_id`; NotFound when it has none such."""
-        async with self._box.store.begin() as session:
+        async with self._within(thread_id) as session:
             row = (
                 await session.execute(
                     text("SELECT step_id, data FROM chat.cards WHERE id = :id AND thread_id = :thread"),
@@ -275,30 +283,48 @@ class ChatHistory(BaseDataLayer):
 
     async def _write(self, thread_id: str, sql: str, values: dict[str, Any]) -> None:
         """Write to a conversation of the person in hand; a store that restarts meanwhile is waited for."""
+        user = context.session.user
+        if user is None:
+            raise NotAllowed("Sign in first; a conversation belongs to a person.")
 
         async def write() -> None:
-            async with self._box.store.begin() as session:
-                await self._open(session, thread_id)
-                await session.execute(text(sql), values)
+            person = await find_person(self._box.store, user.identifier)
+            async with self._box.store.begin(person.workspace_id) as session:
+                await _open(session, thread_id, person)
+                await session.execute(text(sql), {"workspace": person.workspace_id, **values})
 
         async with self._lock(thread_id):
             await patiently(write, STORE_SECONDS)
 
-    async def _open(self, session: AsyncSession, thread_id: str) -> None:
-        """Make the conversation when it is new; NotAllowed when it is another person's."""
-        user = context.session.user
-        if user is None:
-            raise NotAllowed("Sign in first; a conversation belongs to a person.")
-        if await session.scalar(text(OPEN), {"id": thread_id, "person": user.identifier}) is None:
-            raise NotAllowed(f"The conversation {thread_id!r} is another person's.")
+    async def _owner(self, thread_id: str) -> Any:
+        """Whose conversation it is, and of which workspace; None when there is none of that id."""
+        async with self._box.store.begin_for_all() as session:
+            return (await session.execute(text(OWNER), {"id": thread_id})).one_or_none()
+
+    @asynccontextmanager
+    async def _within(self, thread_id: str) -> AsyncIterator[AsyncSession]:
+        """Open a transaction in the workspace of a conversation; NotFound when there is none of that id."""
+        owner = await self._owner(thread_id)
+        if owner is None:
+            raise NotFound("There is no such conversation; it may have been deleted.")
+        async with self._box.store.begin(owner.workspace_id) as session:
+            yield session
 
     async def _person(self, user_id: str | None) -> Actor:
-        async with self._box.store.begin() as session:
+        async with self._box.store.begin_for_all() as session:
             name = await session.scalar(
                 text("SELECT name FROM tabletalk.users WHERE id = :id"),
                 {"id": UUID(user_id) if user_id else None},
             )
         return await find_person(self._box.store, name or "")
+
+
+async def _open(session: AsyncSession, thread_id: str, person: Actor) -> None:
+    """Make the conversation when it is new; NotAllowed when it is another person's."""
+    mine = {"id": thread_id, "workspace": person.workspace_id, "person": person.user_id}
+    await session.execute(text(OPEN), mine)
+    if await session.scalar(text(TOUCH), mine) is None:
+        raise NotAllowed(f"The conversation {thread_id!r} is another person's.")
 
 
 def _thread(thread_id: str, name: str, at: datetime, person: Actor) -> ThreadDict:

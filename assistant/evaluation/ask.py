@@ -79,7 +79,7 @@ async def _open(box: Toolbox, here: Actor, source: Source, case: Case) -> None:
     memory: dict[str, Any] = {"databases": [source.name]}
     if case.schema_name:
         memory["schemas"] = [case.schema_name]
-    async with box.store.begin() as session:
+    async with box.store.begin(here.workspace_id) as session:
         session.add(
             ConversationRow(
                 id=here.conversation_id,
@@ -178,6 +178,6 @@ async def _found(box: Toolbox, here: Actor, source: Source, case: Case) -> tuple
 
 
 async def _clear(box: Toolbox, here: Actor) -> None:
-    async with box.store.begin() as session:
+    async with box.store.begin(here.workspace_id) as session:
         await session.execute(delete(QueryRow).where(QueryRow.conversation_id == here.conversation_id))
         await session.execute(delete(ConversationRow).where(ConversationRow.id == here.conversation_id))

@@ -44,7 +44,7 @@ async def test_the_password_is_kept_as_argon2_only(toolbox: Toolbox, name: str) 
     from tools.store.models import User
 
     await accounts.add_user(toolbox.store, name, PASSWORD)
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         stored = await session.scalar(select(User.password_hash).where(User.name == name))
     assert stored is not None
     assert stored.startswith("$argon2id$")

@@ -55,7 +55,7 @@ async def test_questions_are_asked_and_results_compared(toolbox: Toolbox, actor:
 
 async def test_nothing_is_left_behind(toolbox: Toolbox, actor: Actor, sales: str) -> None:
     await evaluate(toolbox, actor, sales, CASES[:1])
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         for row in (ConversationRow, QueryRow):
             mine = select(func.count()).select_from(row).where(row.workspace_id == actor.workspace_id)
             assert await session.scalar(mine) == 0

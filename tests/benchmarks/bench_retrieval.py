@@ -103,7 +103,7 @@ async def ask(box: Toolbox, actor: Actor, questions: Sequence[Mapping[str, Any]]
         fused = [table.table.shape.qualified_name for table in found.tables]
         ranked.setdefault("all together", []).append((gold, fused))
         vector = (await box.embedder.embed([question["question"]]))[0]
-        async with box.store.begin() as session:
+        async with box.store.begin_for_all() as session:
             hits = await rank(box, session, actor, question["question"], vector, None)
         for ranker in ("text", "names", "meaning"):
             ranked.setdefault(f"{ranker} alone", []).append((gold, alone(hits, ranker, names)))

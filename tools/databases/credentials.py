@@ -43,7 +43,7 @@ async def rotate_key(box: Toolbox, old_key: str, new_key: str) -> int:
     """
     old, new = Secrets(old_key), Secrets(new_key)
     changed = 0
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         for row in await session.scalars(select(DatabaseRow).order_by(DatabaseRow.id).with_for_update()):
             if row.credentials.startswith(new.key_id):
                 continue

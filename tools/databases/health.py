@@ -26,26 +26,26 @@ async def connect(box: Toolbox, actor: Actor, name: str) -> tuple[Database, Conn
     No socket is opened yet. What the connector then meets is noted when it changes: the first failure, the first
     answer after it. NotFound names what is registered.
     """
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         found = await find(session, actor, name)
     database = shown(found)
     connector = box.connectors.open(database.id, address_of(box.secrets, found[0]))
-    return database, Watched(box, database, connector)
+    return database, Watched(box, actor, database, connector)
 
 
 async def check(box: Toolbox, actor: Actor, name: str) -> Database:
     """Knock at a database now and store what it said; a failure is stored in `last_error`, not raised."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         found = await find(session, actor, name)
     before = shown(found)
     connector = box.connectors.open(before.id, address_of(box.secrets, found[0]))
     try:
         greeting = await connector.greet()
     except (DatabaseUnreachable, NotAllowed) as error:
-        await note_failure(box, before, error)
+        await note_failure(box, actor, before, error)
     else:
-        await note_answer(box, before, greeting)
-    async with box.store.begin() as session:
+        await note_answer(box, actor, before, greeting)
+    async with box.store.begin(actor.workspace_id) as session:
         return shown(await find(session, actor, before.name))
 
 
@@ -55,24 +55,24 @@ async def try_address(box: Toolbox, address: Address) -> Greeting:
         return await connector.greet()
 
 
-async def note_failure(box: Toolbox, database: Database, error: AssistantError) -> None:
+async def note_failure(box: Toolbox, actor: Actor, database: Database, error: AssistantError) -> None:
     """Store why a database does not answer; the outage began when that was first noticed."""
     values: dict[str, object] = {"last_error": reason_of(error), "checked_at": func.now()}
     if database.last_error is None:
         values["reached_at"] = func.now()
-    await _store(box, database, values)
+    await _store(box, actor, database, values)
 
 
-async def note_answer(box: Toolbox, database: Database, greeting: Greeting | None = None) -> None:
+async def note_answer(box: Toolbox, actor: Actor, database: Database, greeting: Greeting | None = None) -> None:
     """Store that a database answers, and what it said of itself if it was asked."""
     values: dict[str, object] = {"last_error": None, "checked_at": func.now(), "reached_at": func.now()}
     if greeting is not None:
         values["greeting"] = greeting.model_dump(mode="json")
-    await _store(box, database, values)
+    await _store(box, actor, database, values)
 
 
-async def _store(box: Toolbox, database: Database, values: dict[str, object]) -> None:
-    async with box.store.begin() as session:
+async def _store(box: Toolbox, actor: Actor, database: Database, values: dict[str, object]) -> None:
+    async with box.store.begin(actor.workspace_id) as session:
         await session.execute(update(DatabaseRow).where(DatabaseRow.id == database.id).values(values))
 
 
@@ -89,10 +89,11 @@ class Watched:
 
     dialect: Dialect
 
-    def __init__(self, box: Toolbox, database: Database, connector: Connector) -> None:
+    def __init__(self, box: Toolbox, actor: Actor, database: Database, connector: Connector) -> None:
         self.dialect = connector.dialect
         self.connector = connector
         self._box = box
+        self._actor = actor
         self._database = database
         self._failing = database.last_error
 
@@ -124,13 +125,13 @@ class Watched:
             raise self._told(error) from error
         if self._failing is not None:
             self._failing = None
-            await self._note(note_answer(self._box, self._database))
+            await self._note(note_answer(self._box, self._actor, self._database))
         return answer
 
     async def _failed(self, error: DatabaseUnreachable) -> None:
         reason = reason_of(error)
         if reason != self._failing:
-            await self._note(note_failure(self._box, self._database, error))
+            await self._note(note_failure(self._box, self._actor, self._database, error))
         self._failing = reason
 
     async def _note(self, writing: Awaitable[None]) -> None:

@@ -51,7 +51,7 @@ async def register(box: Toolbox, actor: Actor, name: str, address: Address) -> D
     _may_change(actor)
     name = check_name(name.strip())
     _complete(address)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await _check_free(session, actor, name)
     greeting = await try_address(box, address)
     row = DatabaseRow(
@@ -71,7 +71,7 @@ async def register(box: Toolbox, actor: Actor, name: str, address: Address) -> D
     )
     row.credentials = seal(box.secrets, row, address)
     try:
-        async with box.store.begin() as session:
+        async with box.store.begin(actor.workspace_id) as session:
             session.add(row)
     except IntegrityError:
         raise _taken(name) from None  # somebody was faster
@@ -80,14 +80,14 @@ async def register(box: Toolbox, actor: Actor, name: str, address: Address) -> D
 
 async def list_databases(box: Toolbox, actor: Actor) -> tuple[Database, ...]:
     """The workspace's databases by name."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         rows = await session.execute(query(actor.workspace_id))
         return tuple(shown((row[0], row[1], row[2], row[3])) for row in rows)
 
 
 async def get(box: Toolbox, actor: Actor, name: str) -> Database:
     """The database called `name`; NotFound names those there are."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         return shown(await find(session, actor, name))
 
 
@@ -96,7 +96,7 @@ async def rename(box: Toolbox, actor: Actor, name: str, new_name: str) -> Databa
     _may_change(actor)
     new_name = check_name(new_name.strip())
     try:
-        async with box.store.begin() as session:
+        async with box.store.begin(actor.workspace_id) as session:
             row = (await find(session, actor, name))[0]
             if row.name != new_name:
                 await _check_free(session, actor, new_name)
@@ -112,7 +112,7 @@ async def forget(box: Toolbox, actor: Actor, name: str, approved_by: UUID) -> Fo
     `approved_by` is the member of the workspace who said yes; NotAllowed for anybody else.
     """
     _may_change(actor)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         if await session.get(Member, (actor.workspace_id, approved_by)) is None:
             raise NotAllowed("Forgetting a database needs the yes of a member of this workspace.")
         row = (await find(session, actor, name))[0]
@@ -120,7 +120,7 @@ async def forget(box: Toolbox, actor: Actor, name: str, approved_by: UUID) -> Fo
         running = tuple(await session.scalars(live))
     for job_id in running:
         await _cancel(box, actor, job_id)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         gone = await _counted(session, row)
         await session.execute(delete(DatabaseRow).where(DatabaseRow.id == row.id))
     await box.connectors.drop(row.id)
@@ -129,7 +129,7 @@ async def forget(box: Toolbox, actor: Actor, name: str, approved_by: UUID) -> Fo
 
 async def consequence_of_forgetting(box: Toolbox, actor: Actor, name: str) -> str:
     """Say what forgetting a database would remove, how much, and what is not touched."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         gone = await _counted(session, (await find(session, actor, name))[0])
     return f"This removes {gone.parts}. The database itself is not touched; the history of its queries stays."
 

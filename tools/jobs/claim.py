@@ -138,7 +138,7 @@ class Claim:
             changes.setdefault("progress", self._percent)
 
         async def write() -> None:
-            async with self._box.store.begin() as session:
+            async with self._box.store.begin(self.job.workspace_id) as session:
                 if await self._update(session, changes) is not None:
                     await record_event(session, self.job.workspace_id, self.job.id, event, data)
                 elif not await self._written_before(session, state):
@@ -187,7 +187,7 @@ class Claim:
         if pending:
             values |= {"progress": pending["progress"], "stage": pending["stage"]}
             values["counts"] = JobRow.counts.op("||")(literal(pending["counts"], JSONB))
-        async with self._box.store.begin() as session:
+        async with self._box.store.begin(self.job.workspace_id) as session:
             state = await self._update(session, values)
             if state is not None and pending and pending["progress"] - self._event_percent >= EVENT_STEP:
                 self._event_percent = pending["progress"]
@@ -252,7 +252,7 @@ async def _take(box: Toolbox, job_id: int, token: UUID) -> Job | None:
         )
     )
     mine = select(JobRow, User.name).outerjoin(User, User.id == JobRow.created_by)
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         first = (await session.execute(claimed.returning(JobRow.id))).scalar() is not None
         row = (await session.execute(mine.where(JobRow.id == job_id, JobRow.claim == token))).first()
         if row is None:
@@ -272,7 +272,7 @@ async def _person(box: Toolbox, job: Job) -> Actor:
         .order_by((Member.user_id == job.created_by).desc().nulls_last(), (Member.role == "admin").desc())
         .limit(1)
     )
-    async with box.store.begin() as session:
+    async with box.store.begin(job.workspace_id) as session:
         row = (await session.execute(query)).first()
     if row is None:
         raise NotFound(f"The workspace of job {job.id} has no member left to work for.")

@@ -83,7 +83,7 @@ async def queue_stats(box: Toolbox, actor: Actor) -> JobStats:
         func.count().filter(states.in_(("running", "cancelling"))),
         func.count().filter(states == "failed", JobRow.finished_at >= week_ago),
     ).where(JobRow.workspace_id == actor.workspace_id)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         queued, running, failed = (await session.execute(query)).one()
     try:
         queue, queue_error = await box.queue.stats(), None

@@ -53,7 +53,7 @@ async def start(
     )
     job_id: int | None = None
     while job_id is None:
-        async with box.store.begin() as session:
+        async with box.store.begin(actor.workspace_id) as session:
             job_id = (await session.execute(new)).scalar()
             if job_id is None:
                 await _refuse_second(session, actor, kind, target)
@@ -67,7 +67,7 @@ async def start(
 
 async def get(box: Toolbox, actor: Actor, job_id: int) -> Job:
     """The job as it stands now; NotFound when this workspace has none of that number."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         return await _find(session, actor, job_id)
 
 
@@ -88,14 +88,14 @@ async def list_jobs(
         query = query.where(JobRow.kind == kind)
     if since:
         query = query.where(func.coalesce(JobRow.finished_at, JobRow.started_at, JobRow.created_at) >= since)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         return tuple(_job(row) for row in await session.execute(query))
 
 
 async def events(box: Toolbox, actor: Actor, job_id: int) -> tuple[JobEvent, ...]:
     """All that happened to a job, over all its attempts, oldest first."""
     query = select(JobEventRow).where(JobEventRow.job_id == job_id).order_by(JobEventRow.id)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await _find(session, actor, job_id)
         return tuple(event_of(row) for row in await session.scalars(query))
 
@@ -105,7 +105,7 @@ async def cancel(box: Toolbox, actor: Actor, job_id: int) -> Job:
 
     Conflict when it is over already.
     """
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         job = await _find(session, actor, job_id, lock=True)
         if not job.live:
             raise Conflict(f"Job {job_id} ({job.title}) is over already: {job.state}.")
@@ -131,7 +131,7 @@ async def retry(box: Toolbox, actor: Actor, job_id: int) -> Job:
     """
     afresh = dict.fromkeys(("error", "claim", "not_before", "started_at", "finished_at"))
     try:
-        async with box.store.begin() as session:
+        async with box.store.begin(actor.workspace_id) as session:
             job = await _find(session, actor, job_id, lock=True)
             if job.live:
                 raise Conflict(f"Job {job_id} ({job.title}) is not over: {job.state}. Cancel it first.")

@@ -81,7 +81,7 @@ async def _take_over(box: Toolbox) -> tuple[list[int], list[int]]:
         .returning(JobRow.id, JobRow.workspace_id, JobRow.state, JobRow.error)
         .execution_options(synchronize_session=False)
     )
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         rows = (await session.execute(taken)).all()
         for row in rows:
             event = "taken over" if row.state == "queued" else row.state
@@ -100,7 +100,7 @@ async def _queue_again(box: Toolbox) -> list[int]:
         JobRow.not_before.is_(None),
         func.coalesce(JobRow.heartbeat_at, JobRow.created_at) < func.now() - timedelta(seconds=LOST_SECONDS),
     )
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         retries = (await session.execute(due.order_by(JobRow.id).limit(BATCH))).all()
         waiting = (await session.execute(idle.order_by(JobRow.id).limit(BATCH))).all()
     known = await box.queue.waiting() if retries or waiting else frozenset()
@@ -115,5 +115,5 @@ async def _mark_queued(box: Toolbox, job_ids: Sequence[int]) -> None:
     if not job_ids:
         return
     marked = update(JobRow).where(JobRow.id.in_(job_ids), JobRow.state == "queued")
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         await session.execute(marked.values(heartbeat_at=func.now(), not_before=None))

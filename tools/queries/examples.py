@@ -67,7 +67,7 @@ async def save_example(
     if not question or not question.strip() or not database or not sql:
         raise Invalid("A verified query needs its question, its database and its SQL.")
     target = await databases.get(box, actor, database)
-    checked = check(sql, target.dialect, await shapes(box, target.id) or None)
+    checked = check(sql, target.dialect, await shapes(box, actor, target.id) or None)
     vector = (await box.embedder.embed([question]))[0]
     values = {
         "sql": sql,
@@ -78,7 +78,7 @@ async def save_example(
         "created_at": func.now(),
     }
     keyed = {"workspace_id": actor.workspace_id, "database_id": target.id, "question": question.strip()}
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await session.execute(
             insert(ExampleRow)
             .values(**keyed, **values)
@@ -109,7 +109,7 @@ async def find_examples(
         .order_by(distance)
         .limit(limit)
     )
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         near = {row[0]: 1.0 - row[1] for row in await session.execute(nearest)}
     found = [FoundExample(example=one, similarity=min(near[one.id], 0.99)) for one in everything if one.id in near]
     return tuple(sorted((one for one in found if one.similarity >= SIMILAR), key=lambda one: -one.similarity))
@@ -126,7 +126,7 @@ async def list_examples(box: Toolbox, actor: Actor, database: str | None = None)
     )
     if database is not None:
         chosen = chosen.where(DatabaseRow.id == (await databases.get(box, actor, database)).id)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         rows = (await session.execute(chosen)).all()
     return tuple(
         Example(
@@ -146,7 +146,7 @@ async def remove_example(box: Toolbox, actor: Actor, example_id: UUID) -> None:
     """Remove a verified pair; NotFound when the workspace has none of that id."""
     if actor.role == "viewer":
         raise NotAllowed("A viewer may ask, but not remove verified queries; ask an editor or admin.")
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         gone = await session.scalar(
             delete(ExampleRow)
             .where(ExampleRow.id == example_id, ExampleRow.workspace_id == actor.workspace_id)

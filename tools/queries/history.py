@@ -58,7 +58,7 @@ def new_entry(actor: Actor, database: Database, sql: str, question: str | None) 
 
 async def keep(box: Toolbox, entry: QueryRow) -> None:
     """Write an entry."""
-    async with box.store.begin() as session:
+    async with box.store.begin(entry.workspace_id) as session:
         session.add(entry)
 
 
@@ -90,14 +90,14 @@ async def list_queries(
                 QueryRow.sql_asked.icontains(search, autoescape=True),
             )
         )
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         found = (await session.execute(chosen)).all()
     return tuple(_shown(row, name, whole=False) for row, name in found)
 
 
 async def get_query(box: Toolbox, actor: Actor, query_id: UUID) -> Query:
     """One entry with its result; NotFound when the workspace has none of that id."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         found = (
             await session.execute(
                 select(QueryRow, User.name)
@@ -121,7 +121,7 @@ async def rate(box: Toolbox, actor: Actor, query_id: UUID, liked: bool | None) -
 
 
 async def _change(box: Toolbox, actor: Actor, query_id: UUID, **values: object) -> None:
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         changed = await session.scalar(
             update(QueryRow)
             .where(QueryRow.id == query_id, QueryRow.workspace_id == actor.workspace_id)

@@ -61,7 +61,7 @@ async def run(
     target, connector = await databases.connect(box, actor, database)
     entry = history.new_entry(actor, target, sql, question)
     try:
-        checked = check(sql, target.dialect, await shapes(box, target.id) or None, _limits(box.settings))
+        checked = check(sql, target.dialect, await shapes(box, actor, target.id) or None, _limits(box.settings))
         entry.verdict = "allowed"
         entry.tables = [_qualified(*table) for table in checked.tables]
         entry.sql_executed = checked.limited(box.settings.query_rows + 1)

@@ -6,13 +6,13 @@ from sqlalchemy import select
 
 from tools.connectors.base import TableSchema
 from tools.store.models import DatabaseRow, TableRow
-from tools.toolbox import Toolbox
+from tools.toolbox import Actor, Toolbox
 
 
-async def shapes(box: Toolbox, database_id: UUID) -> tuple[TableSchema, ...]:
+async def shapes(box: Toolbox, actor: Actor, database_id: UUID) -> tuple[TableSchema, ...]:
     """Give the shape of every known table, from memory while the catalogue has not changed."""
     key = ("shapes", database_id)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         version = await session.scalar(select(DatabaseRow.catalog_version).where(DatabaseRow.id == database_id))
         held: tuple[TableSchema, ...] | None = box.memo.get(key, version or 0)
         if held is not None:

@@ -94,7 +94,7 @@ async def store_snapshot(
     box: Toolbox, actor: Actor, database_id: UUID, name: str, shapes: Sequence[TableSchema]
 ) -> Drift:
     """Write `shapes` as what a database looks like now; see `refresh`."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await session.execute(LOCK, {"database": database_id})  # two refreshes at once take turns
         rows = (await session.execute(select(TableRow.id, TableRow.snapshot).where(_of(actor, database_id)))).all()
         before = {row.snapshot["schema_name"] + "." + row.snapshot["name"]: row for row in rows}

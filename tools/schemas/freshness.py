@@ -128,7 +128,7 @@ async def untrain(
     may_change(actor)
     about = await known(box, actor, database)
     gone = [table for table in chosen(about.tables, patterns(tables), database) if table.trained_at is not None]
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         if await session.get(Member, (actor.workspace_id, approved_by)) is None:
             raise NotAllowed("Forgetting training needs the yes of a member of this workspace.")
         for table in gone:

@@ -26,7 +26,7 @@ async def add_note(box: Toolbox, actor: Actor, database: str, text: str, table: 
     if any(note.text == words and note.table == (of.shape.qualified_name if of else None) for note in about.notes):
         raise Invalid(f"That note is already kept for {database}.")
     note_id = uuid4()
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         session.add(
             NoteRow(
                 id=note_id,
@@ -58,7 +58,7 @@ async def remove_note(box: Toolbox, actor: Actor, database: str, note: UUID | st
         kept = "; ".join(f"{str(one.id)[:8]} {one.text!r}" for one in about.notes) or "none"
         raise NotFound(f"{'No' if not found else 'More than one'} note {wanted!r} in {database}; kept: {kept}.")
     gone = found[0]
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await session.execute(delete(NoteRow).where(NoteRow.id == gone.id, NoteRow.workspace_id == actor.workspace_id))
         if gone.table is not None:
             of = pick(about.tables, gone.table, database)

@@ -69,7 +69,7 @@ async def retrieve(
     """
     named = (await known(box, actor, database)).id if database else None
     vector = (await box.embedder.embed([question]))[0]
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         hits = await rank(box, session, actor, question, vector, named)
         about = await recall(box, session, {hit.database_id: (hit.database, hit.version) for hit in hits})
     places = _spread(_places(hits), about.values())

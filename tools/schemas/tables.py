@@ -85,7 +85,7 @@ async def catalog(box: Toolbox, actor: Actor, database: str) -> tuple[TrainedTab
 
 async def known(box: Toolbox, actor: Actor, database: str) -> Known:
     """Give everything known of a database; NotFound names those that are registered."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         mine = (DatabaseRow.workspace_id == actor.workspace_id) & (DatabaseRow.name == database)
         row = (await session.execute(select(DatabaseRow.id, DatabaseRow.catalog_version).where(mine))).first()
         if row is not None:
@@ -210,7 +210,7 @@ async def set_description(box: Toolbox, actor: Actor, database: str, table: str,
         "description_edited": edited,
         "search_text": search_lines(found.shape, words, found.values, found.notes),
     }
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await session.execute(update(TableRow).where(_mine(actor, found.id)).values(values))
         await session.execute(BUMP, {"database": about.id})
     return await describe(box, actor, database, found.shape.qualified_name)

@@ -122,7 +122,7 @@ async def _name_of(box: Toolbox, actor: Actor, database_id: UUID | None) -> str:
     query = select(DatabaseRow.name).where(
         DatabaseRow.workspace_id == actor.workspace_id, DatabaseRow.id == database_id
     )
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         name = await session.scalar(query)
     if name is None:
         raise NotFound("The database of this job is no longer registered.")
@@ -137,7 +137,7 @@ async def _due(box: Toolbox, actor: Actor, asked: Sequence[TrainedTable]) -> lis
         .where(TableRow.workspace_id == actor.workspace_id, TableRow.id.in_([table.id for table in asked]))
         .where(TableEmbedding.model == box.embedder.name)
     )
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         embedded = set(await session.scalars(query))
     return [table for table in asked if table.trained_at is None or table.stale or table.id not in embedded]
 
@@ -207,7 +207,7 @@ async def _store(
     actor, stored = claim.actor, 0
     for start in range(0, len(learned), BATCH):
         batch = learned[start : start + BATCH]
-        async with box.store.begin() as session:
+        async with box.store.begin(actor.workspace_id) as session:
             rows = json.dumps([one.record() for one in batch])
             await session.execute(STORE, {"rows": rows, "workspace": actor.workspace_id})
             some = {one.table.id: vectors[one.table.id] for one in batch}

@@ -59,7 +59,7 @@ async def reembed(box: Toolbox, actor: Actor, *, force: bool = False) -> Reembed
     for start in range(0, len(texts), BATCH):
         batch = texts[start : start + BATCH]
         made = await box.embedder.embed([words for _, _, words in batch])
-        async with box.store.begin() as session:
+        async with box.store.begin(actor.workspace_id) as session:
             vectors = {key: vector for (key, _, _), vector in zip(batch, made, strict=True)}
             await store_vectors(session, actor, box.embedder.name, vectors)
             for database in {database for _, database, _ in batch}:
@@ -82,7 +82,7 @@ async def _due(box: Toolbox, actor: Actor, force: bool) -> list[tuple[UUID, UUID
     )
     if not force:
         query = query.where(TableEmbedding.model.is_distinct_from(box.embedder.name))
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         rows = (await session.execute(query)).all()
     return [
         (

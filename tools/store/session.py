@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from tools.errors import ConfigurationError, StoreUnavailable
+from tools.store import isolation
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -33,21 +35,54 @@ class Store:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncSession]:
-        """Open a transaction, committed at the end of the block; StoreUnavailable when the store is down."""
+    async def begin(self, workspace_id: UUID) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that sees and writes the rows of one workspace, held to that by row-level security.
+
+        It is committed at the end of the block, and nothing of the workspace stays with the connection.
+        StoreUnavailable when the store is down.
+        """
+        async with self._transaction(isolation.ENTER_ONE, str(workspace_id)) as session:
+            yield session
+
+    @asynccontextmanager
+    async def begin_for_all(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that sees every workspace: for signing in, the sweep, what has an id and no person yet.
+
+        Each place that does so is listed in tests/tools/store/test_isolation.py, with its reason.
+        """
+        async with self._transaction(isolation.ENTER_ALL) as session:
+            yield session
+
+    @asynccontextmanager
+    async def begin_as_owner(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction as the store's own login: only to look at the store's structure or to change it.
+
+        It works on a store that is not migrated yet. Listed like `begin_for_all`.
+        """
+        async with self._transaction(None) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _transaction(self, enter: str | None, *values: str) -> AsyncIterator[AsyncSession]:
         try:
             async with self._sessions.begin() as session:
+                if enter is not None:
+                    await (await session.connection()).exec_driver_sql(enter, values)
                 yield session
         except (OSError, InterfaceError, OperationalError) as error:
             raise _unavailable(error) from error
         except DBAPIError as error:
             if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in NOT_NOW:
                 raise _unavailable(error) from error
+            if enter is not None and error.statement == enter:
+                raise ConfigurationError(
+                    f"The store is not ready ({_reason(error)}): run `tabletalk migrate`, then `tabletalk doctor`."
+                ) from error
             raise
 
     async def ping(self) -> None:
         """One round trip; StoreUnavailable when the store is down."""
-        async with self.begin() as session:
+        async with self.begin_as_owner() as session:
             await session.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
@@ -84,7 +119,10 @@ def alembic_config(url: str) -> "Config":
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0] if str(error) else type(error).__name__
     return StoreUnavailable(
-        f"Tabletalk's own store does not answer ({reason}). Nothing is lost; try again in a moment."
+        f"Tabletalk's own store does not answer ({_reason(error)}). Nothing is lost; try again in a moment."
     )
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0] if str(error) else type(error).__name__

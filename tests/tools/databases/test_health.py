@@ -16,14 +16,14 @@ LIMITS = ReadLimits(seconds=5, rows=10, cell_bytes=1000, total_bytes=100_000)
 
 
 async def move(box: Toolbox, actor: Actor, **values: object) -> None:
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         await session.execute(
             update(DatabaseRow).where(DatabaseRow.workspace_id == actor.workspace_id).values(**values)
         )
 
 
 async def version(box: Toolbox, actor: Actor) -> object:
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         return await session.scalar(
             select(text("xmin")).select_from(DatabaseRow).where(DatabaseRow.workspace_id == actor.workspace_id)
         )

@@ -39,7 +39,7 @@ async def test_a_registered_database_is_listed_and_answers(toolbox: Toolbox, act
 
 async def test_the_password_is_nowhere_to_be_read(toolbox: Toolbox, actor: Actor, address: Address) -> None:
     made = await databases.register(toolbox, actor, "shop", address)
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         row = (await session.scalars(select(DatabaseRow).where(DatabaseRow.id == made.id))).one()
         assert CANARY.encode() not in row.credentials
     assert CANARY not in repr(made) + made.model_dump_json() + repr(address) + address.model_dump_json()
@@ -110,7 +110,7 @@ async def test_forgetting_takes_what_was_learned_and_leaves_the_source(
 ) -> None:
     made = await databases.register(toolbox, actor, "shop", address)
     mine = {"workspace_id": actor.workspace_id, "created_by": actor.user_id, "database_id": made.id}
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         session.add(TableRow(**mine, schema_name="public", name="orders", snapshot={}, fingerprint="x"))
         session.add(NoteRow(**mine, text="revenue means paid orders"))
         session.add(ExampleRow(**mine, question="how many", sql="SELECT 1"))
@@ -126,7 +126,7 @@ async def test_forgetting_takes_what_was_learned_and_leaves_the_source(
     assert (gone.tables, gone.trained, gone.notes, gone.examples) == (1, 0, 1, 2)
     assert await databases.list_databases(toolbox, actor) == ()
     assert (await jobs.get(toolbox, actor, job.id)).state in ("cancelled", "cancelling")
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         for model in (TableRow, NoteRow, ExampleRow):
             assert (await session.scalars(select(model).where(model.database_id == made.id))).all() == []
     assert (await databases.try_address(toolbox, address)).schemas == ("public",)
@@ -149,7 +149,7 @@ async def test_a_credential_moved_to_another_row_does_not_open(
 ) -> None:
     theirs = await databases.register(toolbox, actor, "shop", address)
     mine = await databases.register(toolbox, stranger, "shop", address)
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         stolen = select(DatabaseRow.credentials).where(DatabaseRow.id == theirs.id).scalar_subquery()
         await session.execute(update(DatabaseRow).where(DatabaseRow.id == mine.id).values(credentials=stolen))
     with pytest.raises(ConfigurationError, match="does not belong"):
@@ -158,7 +158,7 @@ async def test_a_credential_moved_to_another_row_does_not_open(
 
 
 async def test_keys_are_rotated_all_or_none(toolbox: Toolbox, actor: Actor, address: Address) -> None:
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         # Every row is turned: what other tests left behind, some of it sealed by no key, may not stand in the way.
         await session.execute(delete(DatabaseRow))
     made = await databases.register(toolbox, actor, "shop", address)

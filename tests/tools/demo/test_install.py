@@ -127,7 +127,7 @@ async def test_an_account_with_few_rights_gets_it_in_a_schema(
 
 
 async def test_a_shop_of_ones_own_is_left_alone(toolbox: Toolbox, actor: Actor, settings: Settings) -> None:
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         session.add(
             DatabaseRow(
                 workspace_id=actor.workspace_id,

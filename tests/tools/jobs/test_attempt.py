@@ -22,7 +22,7 @@ async def box(toolbox: Toolbox) -> Toolbox:
     """A toolbox whose clocks run fast, over a store that has been up for four heartbeats."""
     quick = {"heartbeat_seconds": 0.5, "retry_seconds": 0.05}
     up = text("SELECT pg_sleep_until(pg_postmaster_start_time() + interval '2.1 seconds')")
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         await session.execute(up)
     return replace(toolbox, settings=toolbox.settings.model_copy(update=quick))
 
@@ -41,7 +41,7 @@ async def kinds_of(box: Toolbox, actor: Actor, job: Job) -> list[str]:
 
 async def silence(box: Toolbox, job_id: int) -> None:
     """Make a job's heartbeat so old that its worker counts as dead."""
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         await session.execute(
             text("UPDATE tabletalk.jobs SET heartbeat_at = now() - interval '1 hour' WHERE id = :id"), {"id": job_id}
         )
@@ -175,14 +175,14 @@ async def test_an_orphan_can_neither_report_nor_write_once_it_is_taken_over(box:
     with pytest.raises(ClaimLost):
         await orphan.progress(50, "still here")
     with pytest.raises(ClaimLost):
-        async with box.store.begin() as session:
+        async with box.store.begin_for_all() as session:
             await orphan.hold(session)
     await orphan.finish(Outcome(state="succeeded"))
     assert (await jobs.get(box, actor, job.id)).state == "queued"
 
     successor = await take(box, job.id)
     assert successor is not None and successor.job.attempts == 2
-    async with box.store.begin() as session:
+    async with box.store.begin_for_all() as session:
         await successor.hold(session)
     await orphan.fail("too late")
     await successor.finish(Outcome(state="succeeded"))
@@ -277,7 +277,7 @@ async def test_a_worker_that_is_asked_to_stop_hands_its_job_back_uncounted(box: 
 async def test_lines_cut_in_the_middle_of_a_job_do_not_fail_it(box: Toolbox, actor: Actor) -> None:
     async def work(box: Toolbox, claim: Claim) -> Outcome:
         for percent in range(0, 100, 10):
-            async with box.store.begin() as session:
+            async with box.store.begin_for_all() as session:
                 await session.execute(
                     text(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

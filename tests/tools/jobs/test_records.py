@@ -47,7 +47,7 @@ async def test_a_job_is_not_to_be_seen_from_another_workspace(toolbox: Toolbox, 
     job = await jobs.start(toolbox, actor, "train", "shop")
     name = f"stranger-{uuid4().hex[:8]}"
     workspace, user = Workspace(name=name), User(name=name)
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         session.add_all([workspace, user])
         await session.flush()
         session.add(Member(workspace_id=workspace.id, user_id=user.id))

@@ -124,7 +124,7 @@ async def test_what_a_model_is_told_is_bounded(toolbox: Toolbox, actor: Actor) -
         workspace_id=actor.workspace_id, name="plant", dialect="postgres", host="h", port=1, database="d",
         username="u", credentials=b"",
     )  # fmt: skip
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         session.add(row)
     await store_snapshot(toolbox, actor, row.id, "plant", [wide(number) for number in range(29)])
     found = await schemas.retrieve(toolbox, actor, "sensor readings", "plant")

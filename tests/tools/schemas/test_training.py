@@ -31,7 +31,7 @@ async def test_training_learns_values_and_leaves_private_columns(
 
 async def test_private_values_are_nowhere_in_the_store(toolbox: Toolbox, actor: Actor, source: Source) -> None:
     await train(toolbox, actor)
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         rows = await session.execute(
             text("SELECT to_jsonb(t) FROM tabletalk.tables t WHERE workspace_id = :w"), {"w": actor.workspace_id}
         )
@@ -130,7 +130,7 @@ async def test_untraining_forgets_values_and_vectors(toolbox: Toolbox, actor: Ac
     assert (found.trained_at, found.values, found.samples) == (None, {}, ())
     (status,) = await schemas.status(toolbox, actor, "shop")
     assert status.trained == 3
-    async with toolbox.store.begin() as session:
+    async with toolbox.store.begin_for_all() as session:
         count = await session.scalar(
             text("SELECT count(*) FROM tabletalk.table_embeddings WHERE workspace_id = :w"), {"w": actor.workspace_id}
         )

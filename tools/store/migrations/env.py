@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tools.store.isolation import isolate
 from tools.store.models import Row
 
 LOCK = 0x7AB1E7A1
@@ -35,8 +36,11 @@ def _migrate(connection: Connection) -> None:
         include_schemas=True,
         include_name=lambda name, kind, _parents: kind != "schema" or name == "tabletalk",
     )
+    before = context.get_context().get_current_revision()
     with context.begin_transaction():
         context.run_migrations()
+    if context.get_context().get_current_revision() != before:
+        isolate(connection)
 
 
 async def _run(url: str) -> None:
