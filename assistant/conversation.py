@@ -46,6 +46,7 @@ from assistant.events import (
     ToolReturned,
 )
 from assistant.offline.model import OfflineModel
+from tools import databases
 from tools.cards import Card
 from tools.desk import Desk
 from tools.errors import AssistantError, ModelUnavailable, NotFound
@@ -61,33 +62,47 @@ CARD: TypeAdapter[Card] = TypeAdapter(Card)
 
 
 async def run(
-    box: Toolbox, actor: Actor, message: str | None, *, approvals: Mapping[str, bool] | None = None
+    box: Toolbox,
+    actor: Actor,
+    message: str | None,
+    *,
+    database: str | None = None,
+    approvals: Mapping[str, bool] | None = None,
 ) -> AsyncIterator[Event]:
     """Carry out one turn in the conversation `actor.conversation_id` (a new one when it is None).
 
-    Give `message`, or `approvals` (call id -> yes or no) to answer an ApprovalNeeded. Errors raised on purpose end
-    the turn as a Failed event; what was done until then is saved, also when the consumer stops early.
+    Give `message`, or `approvals` (call id -> yes or no) to answer an ApprovalNeeded; a `database` that is named is
+    from then on the one the conversation is about. Errors raised on purpose end the turn as a Failed event; what was
+    done until then is saved, also when the consumer stops early.
     """
     actor = actor if actor.conversation_id else actor.model_copy(update={"conversation_id": uuid4().hex})
-    turn = _Turn(box, actor, message, approvals or {})
+    turn = _Turn(box, actor, message, approvals or {}, database)
     try:
         async for event in turn.events():
             yield event
     except AssistantError as error:
-        yield Failed(title=error.title, message=str(error))
+        yield Failed(title=error.title, message=str(error), status=error.status)
     except UsageLimitExceeded:
         yield Failed(
             title="Stopped",
             message=f"The model did not come to an answer within {box.settings.model_requests} requests and was "
             "stopped. Ask for one thing at a time, or raise TABLETALK_MODEL_REQUESTS.",
+            status=ModelUnavailable.status,
         )
 
 
 class _Turn:
     """The state of one turn while it runs."""
 
-    def __init__(self, box: Toolbox, actor: Actor, message: str | None, approvals: Mapping[str, bool]) -> None:
-        self.box, self.actor, self.message, self.approvals = box, actor, message, approvals
+    def __init__(
+        self,
+        box: Toolbox,
+        actor: Actor,
+        message: str | None,
+        approvals: Mapping[str, bool],
+        database: str | None,
+    ) -> None:
+        self.box, self.actor, self.message, self.approvals, self.database = box, actor, message, approvals, database
         self.desk = Desk(box, actor, question=message or "")
         self.pending: dict[str, Any] = {}
         self.history: list[ModelMessage] = []
@@ -166,9 +181,14 @@ class _Turn:
         return PendingCall(id=call.tool_call_id, tool=call.tool_name, args=args, consequence=words)
 
     async def _load(self) -> None:
+        if self.database is not None:
+            self.database = (await databases.get(self.box, self.actor, self.database)).name
         state, self.history = await _history(self.box, self.actor)
         self.desk.database = state.get("database")
         self.desk.memory = state.get("memory", {})
+        if self.database is not None:
+            self.desk.database = self.database
+            self.desk.memory = {**self.desk.memory, "databases": [self.database]}
         self.pending = state.get("pending", {})
         unknown = set(self.approvals) - set(self.pending)
         if unknown:

@@ -77,6 +77,8 @@ class Failed(Frozen):
     type: Literal["failed"] = "failed"
     title: str
     message: str
+    status: int = 500
+    """The HTTP status of the error, for doors that have one."""
 
 
 Event = Annotated[

@@ -1,4 +1,4 @@
-"""The web process: health, downloads, and the chat at the root, over one open toolbox."""
+"""The web process: health, downloads, the REST API, and the chat at the root, over one open toolbox."""
 
 import asyncio
 import ipaddress
@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant.accounts import find_person
 from assistant.agent import agent, choose_model
+from assistant.api import PREFIX, create_api
 from assistant.chat import runtime
 from tools import logs
-from tools.errors import AssistantError, ConfigurationError, NotAllowed, NotFound
+from tools.errors import AssistantError, ConfigurationError, NotAllowed
 from tools.queries import export, get_query
 from tools.settings import Settings, load_settings
 from tools.toolbox import Actor, Toolbox, open_toolbox
@@ -35,11 +36,6 @@ CONTENT_SECURITY = (
 )
 """What the page may load: only what comes from here, so that it opens offline and tells nobody."""
 
-MEDIA = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-
 
 def create_app(settings: Settings) -> FastAPI:
     """Compose the web process; both URLs of `settings` must be filled in. One per process: Chainlit is global."""
@@ -49,10 +45,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     from assistant.chat.door import open_door
 
+    api = create_api(settings)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_toolbox(settings) as box, open_door(box):
             app.state.box = box
+            api.open(box)
             # The first question must not wait for a model's libraries to load.
             warming = asyncio.create_task(asyncio.to_thread(_warm, settings))
             yield
@@ -63,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(AssistantError, _tell)
     app.include_router(health)
     app.include_router(downloads())
+    app.mount(PREFIX, api)
     app.include_router(unknown)
     mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
     runtime.mend(_tell)
@@ -109,14 +109,11 @@ def downloads() -> APIRouter:
 
     @router.get("/files/queries/{query_id}.{kind}")
     async def download(
-        request: Request, query_id: UUID, kind: Literal["csv", "xlsx"], person: Annotated[Actor, Depends(signed_in)]
+        request: Request, query_id: UUID, kind: export.Kind, person: Annotated[Actor, Depends(signed_in)]
     ) -> Response:
-        query = await get_query(request.app.state.box, person, query_id)
-        if query.result is None:
-            raise NotFound(f"Query {str(query_id)!r} gave no rows: {query.error}")
-        body = (export.to_csv if kind == "csv" else export.to_xlsx)(query.result)
-        name = f"{query.database}-{query.created_at:%Y%m%d-%H%M%S}.{kind}"
-        return Response(body, media_type=MEDIA[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        file = export.as_file(await get_query(request.app.state.box, person, query_id), kind)
+        headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+        return Response(file.body, media_type=file.media_type, headers=headers)
 
     return router
 

@@ -47,6 +47,25 @@ class NotAllowed(AssistantError):
     title = "Not allowed"
 
 
+class NotSignedIn(AssistantError):
+    """Nobody is known to be asking."""
+
+    status = 401
+    title = "Not signed in"
+
+
+class TooMany(AssistantError):
+    """The same person or address has asked too often; `seconds` says when to come back."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, message: str, seconds: float) -> None:
+        """Take the message, and the seconds after which the same may work."""
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class Upstream(AssistantError):
     """Something we depend on did not do its part."""
 

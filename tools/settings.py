@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     login: Literal["auto", "none", "password"] = "auto"
     """`auto`: no login when bound to loopback, password login otherwise."""
 
+    # What a request of a program may take
+    request_bytes: Annotated[int, Field(ge=1000)] = 1_000_000
+    request_seconds: Annotated[float, Field(gt=0)] = 120
+    """Until its answer begins; a stream may go on."""
+
     # Models
     model: str = ""
     """Any pydantic-ai model name (`openai-chat:gpt-5`, `anthropic:...`); commas part a fallback list.

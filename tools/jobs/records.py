@@ -79,13 +79,19 @@ async def list_jobs(
     kind: str | None = None,
     since: datetime | None = None,
     limit: int = 20,
+    before: int | None = None,
 ) -> tuple[Job, ...]:
-    """The workspace's jobs, newest first; `since` looks at when they were last finished or begun."""
+    """The workspace's jobs, newest first; `since` looks at when they were last finished or begun.
+
+    `before` is the number of the last one seen: those behind it come.
+    """
     query = _jobs().where(JobRow.workspace_id == actor.workspace_id).order_by(JobRow.id.desc()).limit(limit)
     if states:
         query = query.where(JobRow.state.in_(states))
     if kind:
         query = query.where(JobRow.kind == kind)
+    if before is not None:
+        query = query.where(JobRow.id < before)
     if since:
         query = query.where(func.coalesce(JobRow.finished_at, JobRow.started_at, JobRow.created_at) >= since)
     async with box.store.begin(actor.workspace_id) as session:

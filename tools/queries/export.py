@@ -3,14 +3,40 @@
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import xlsxwriter
 
-from tools.connectors.base import Rows
+from tools.connectors.base import Frozen, Rows
+from tools.errors import NotFound
+from tools.queries.history import Query
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the start of a formula; numbers are numbers here, so a text may lose nothing by it."""
+
+Kind = Literal["csv", "xlsx"]
+
+MEDIA: dict[Kind, str] = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+class ResultFile(Frozen):
+    """A result as a file to save."""
+
+    name: str
+    media_type: str
+    body: bytes
+
+
+def as_file(query: Query, kind: Kind) -> ResultFile:
+    """Give the rows of an entry of the history as a file; NotFound, with the reason, when it gave none."""
+    if query.result is None:
+        raise NotFound(f"Query {str(query.id)!r} gave no rows: {query.error}")
+    body = (to_csv if kind == "csv" else to_xlsx)(query.result)
+    name = f"{query.database}-{query.created_at:%Y%m%d-%H%M%S}.{kind}"
+    return ResultFile(name=name, media_type=MEDIA[kind], body=body)
 
 
 def to_csv(rows: Rows) -> bytes:

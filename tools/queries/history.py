@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, tuple_, update
 
 from tools.connectors.base import Frozen, Rows
 from tools.databases import Database
@@ -70,17 +70,24 @@ async def list_queries(
     search: str | None = None,
     conversation_id: str | None = None,
     limit: int = 20,
+    before: UUID | None = None,
 ) -> tuple[Query, ...]:
-    """The workspace's queries, newest first; `search` looks in question and SQL without regard to case."""
+    """The workspace's queries, newest first; `search` looks in question and SQL without regard to case.
+
+    `before` is the id of the last one seen: those behind it come.
+    """
     chosen = (
         select(QueryRow, User.name)
         .outerjoin(User, User.id == QueryRow.created_by)
         .where(QueryRow.workspace_id == actor.workspace_id)
-        .order_by(QueryRow.created_at.desc())
+        .order_by(QueryRow.created_at.desc(), QueryRow.id.desc())
         .limit(limit)
     )
     if database is not None:
         chosen = chosen.where(QueryRow.database_name == database)
+    if before is not None:
+        seen = select(QueryRow.created_at, QueryRow.id).where(QueryRow.id == before)
+        chosen = chosen.where(tuple_(QueryRow.created_at, QueryRow.id) < seen.scalar_subquery())
     if conversation_id is not None:
         chosen = chosen.where(QueryRow.conversation_id == conversation_id)
     if search:

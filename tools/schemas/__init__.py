@@ -8,6 +8,7 @@ from tools.schemas.catalog import TrainedTable
 from tools.schemas.drift import Drift, TableChange, refresh
 from tools.schemas.freshness import TableStatus, TrainingStatus, Untrained, consequence_of_untraining, status, untrain
 from tools.schemas.notes import add_note, list_notes, remove_note
+from tools.schemas.relationships import Relationship, relationships
 from tools.schemas.retrieval import DatabaseFit, FoundTable, Retrieved, retrieve
 from tools.schemas.tables import Note, catalog, describe, set_description
 from tools.schemas.training import run_training, start_training
@@ -19,6 +20,7 @@ __all__ = [
     "FoundTable",
     "Note",
     "Reembedded",
+    "Relationship",
     "Retrieved",
     "TableChange",
     "TableStatus",
@@ -32,6 +34,7 @@ __all__ = [
     "list_notes",
     "reembed",
     "refresh",
+    "relationships",
     "remove_note",
     "retrieve",
     "run_training",

@@ -1,0 +1,79 @@
+"""The REST API as one application, mounted at /api/v1 of the web process."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from assistant.api import problems
+from assistant.api.bounds import Bounds
+from assistant.api.routes import conversations, databases, examples, jobs, notes, queries, tables, training
+from tools.settings import Settings
+from tools.toolbox import Toolbox
+
+PREFIX = "/api/v1"
+
+DESCRIPTION = """\
+What the chat can do, a program can do: the same functions, the same results, the same errors.
+
+Errors are `application/problem+json`. Lists come in pages: follow `next`. A `POST` that starts work takes an
+`Idempotency-Key`: sent again within 24 hours, it answers what it answered the first time.
+"""
+
+
+class Api(FastAPI):
+    """The application; its document describes every error too."""
+
+    def open(self, box: Toolbox) -> None:
+        """Serve from `box`, which the web process opens and closes."""
+        self.state.box = box
+
+    def openapi(self) -> dict[str, Any]:
+        """Give the OpenAPI 3.1 document, made on the first call."""
+        if self.openapi_schema is None:
+            document = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=self.routes,
+                servers=self.servers,
+                tags=self.openapi_tags,
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= {**problem.pop("$defs", {}), "Problem": problem}
+            self.openapi_schema = document
+        return self.openapi_schema
+
+
+def create_api(settings: Settings) -> Api:
+    """Compose the API; `open` gives it the toolbox before the first request."""
+    api = Api(
+        title="Tabletalk",
+        version="1",
+        description=DESCRIPTION,
+        servers=[{"url": PREFIX}],
+        root_path_in_servers=False,
+        docs_url=None,
+        redoc_url=None,
+        openapi_tags=TAGS,
+        responses=problems.RESPONSES,
+    )
+    problems.install(api)
+    api.add_middleware(Bounds, settings=settings)
+    for noun in (databases, tables, training, notes, queries, examples, conversations, jobs):
+        api.include_router(noun.router)
+    return api
+
+
+TAGS = [
+    {"name": "databases", "description": "Databases to ask: register, check, rename, forget."},
+    {"name": "tables", "description": "What is known of their tables."},
+    {"name": "training", "description": "What training learned of them, and how fresh that is."},
+    {"name": "notes", "description": "What people told about the data."},
+    {"name": "queries", "description": "Checked SQL, and the history of all that ran."},
+    {"name": "examples", "description": "Verified pairs of question and SQL."},
+    {"name": "conversations", "description": "Questions in words, and what was said before."},
+    {"name": "jobs", "description": "Background work: follow it, cancel it, try it again."},
+]
+"""The nouns, in the order one meets them."""

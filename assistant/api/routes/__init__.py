@@ -1,0 +1,1 @@
+"""The routes, one router a noun: each translates a request into one call of a capability."""

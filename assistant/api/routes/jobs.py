@@ -1,0 +1,86 @@
+"""Background work: follow it, cancel it, try it again."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request
+
+from assistant.api import streams
+from assistant.api.pages import Page, Paged
+from assistant.api.person import Box, Person
+from tools import jobs
+from tools.jobs import Job, JobEvent, JobStats, State
+from tools.jobs.periods import since as since_when
+from tools.toolbox import Actor, Toolbox
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@router.get("")
+async def list_jobs(
+    box: Box,
+    person: Person,
+    paging: Paged,
+    state: Annotated[list[State] | None, Query(description="Only these states.")] = None,
+    kind: Annotated[str | None, Query(max_length=50, examples=["train"])] = None,
+    since: Annotated[str | None, Query(max_length=50, examples=["this week", "2026-11-01"])] = None,
+) -> Page[Job]:
+    """List jobs, newest first; `state=failed` gives those that failed."""
+    begun = since_when(since) if since else None
+    found = await jobs.list_jobs(
+        box, person, states=state, kind=kind, since=begun, limit=paging.limit + 1, before=paging.number()
+    )
+    return paging.cut(found, str(found[paging.limit - 1].id) if len(found) > paging.limit else None)
+
+
+@router.get("/stats")
+async def job_stats(box: Box, person: Person) -> JobStats:
+    """Count what waits, runs and failed, and tell which workers are alive."""
+    return await jobs.queue_stats(box, person)
+
+
+@router.get("/{job}")
+async def get_job(box: Box, person: Person, job: Number) -> Job:
+    """Show a job as it stands now."""
+    return await jobs.get(box, person, job)
+
+
+@router.get("/{job}/events", response_model=Page[JobEvent], responses=streams.DESCRIBED)
+async def job_events(
+    box: Box,
+    person: Person,
+    request: Request,
+    paging: Paged,
+    job: Number,
+    last_event_id: Annotated[int, Header(ge=0, le=2**63 - 1, description="Of a stream that broke off.")] = 0,
+) -> Any:
+    """List what happened to a job; asked for `text/event-stream`, go on telling until it is over."""
+    if streams.wanted(request):
+        await jobs.get(box, person, job)
+        return streams.stream(_told(box, person, job, last_event_id))
+    return paging.whole(await jobs.events(box, person, job))
+
+
+async def _told(box: Toolbox, person: Actor, job: int, after: int) -> AsyncIterator[str]:
+    async with aclosing(jobs.follow(box, person, job)) as states:
+        async for state in states:
+            for event in await jobs.events(box, person, job):
+                if event.id > after:
+                    after = event.id
+                    yield streams.event(event.type, event, event.id)
+            yield streams.event("job", state)
+
+
+@router.post("/{job}/cancel")
+async def cancel(box: Box, person: Person, job: Number) -> Job:
+    """Cancel a job: a queued one at once, a running one as soon as its worker hears of it."""
+    return await jobs.cancel(box, person, job)
+
+
+@router.post("/{job}/retry", status_code=202)
+async def retry(box: Box, person: Person, job: Number) -> Job:
+    """Queue a job that is over once more."""
+    return await jobs.retry(box, person, job)
