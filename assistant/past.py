@@ -71,14 +71,14 @@ async def list_conversations(
 ) -> tuple[Conversation, ...]:
     """Give a person's own conversations, the latest first; `before` is the id of the last one seen."""
     values = {**_whose(actor), "id": None, "before": before, "limit": limit}
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         return tuple(_shown(row) for row in await session.execute(text(FIND), values))
 
 
 async def get_conversation(box: Toolbox, actor: Actor, conversation_id: str) -> Talk:
     """Give one of a person's own conversations with all its turns; NotFound for any other."""
     turns = select(TurnRow).where(TurnRow.conversation_id == conversation_id).order_by(TurnRow.id)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         row = await _find(session, actor, conversation_id)
         rows = (await session.scalars(turns)).all()
     waiting = tuple(row.state.get("pending", {}))
@@ -87,7 +87,7 @@ async def get_conversation(box: Toolbox, actor: Actor, conversation_id: str) -> 
 
 async def inside(box: Toolbox, actor: Actor, conversation_id: str) -> Actor:
     """Give the person as one who speaks in a conversation of theirs; NotFound when it is not."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await _find(session, actor, conversation_id)
     return actor.model_copy(update={"conversation_id": conversation_id})
 
@@ -95,7 +95,7 @@ async def inside(box: Toolbox, actor: Actor, conversation_id: str) -> Actor:
 async def delete_conversation(box: Toolbox, actor: Actor, conversation_id: str) -> None:
     """Forget a conversation: what was shown and what the model remembers of it; NotFound when it is not one's own."""
     await inside(box, actor, conversation_id)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         for statement in DELETE:
             await session.execute(text(statement), {**_whose(actor), "id": conversation_id})
 
