@@ -114,6 +114,12 @@ class Settings(BaseSettings):
     """The first wait before a failed job is tried again; it doubles each time."""
     tick_seconds: Annotated[float, Field(gt=0)] = 2
     """How often a worker looks for jobs that were left lying."""
+    kept_completed: Annotated[int, Field(ge=0)] = 100
+    """Jobs of a workspace that ended well, or were cancelled, kept by the nightly pruning."""
+    kept_failed: Annotated[int, Field(ge=0)] = 500
+    """The same for jobs that failed or ended partly."""
+    timezone: str = ""
+    """The zone of schedules that name none (`Europe/Berlin`); empty: this machine's."""
     worker_processes: Annotated[int, Field(ge=1, le=64)] = 2
     """Jobs that `python -m workers` runs at the same time."""
 

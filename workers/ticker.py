@@ -1,19 +1,24 @@
-"""The ticker: sweeps every few seconds, in a process of its own so that no job can hold it up."""
+"""The ticker: sweeps and starts what is due every few seconds, in a process of its own so that no job holds it up."""
 
 import asyncio
 import contextlib
 import signal
+from collections.abc import Awaitable
+from datetime import date, datetime
 
 import structlog
 
-from tools.jobs import silence, sweep
+from tools.jobs import claim_due, prune, reset_clocks, silence, sweep
 from tools.settings import Settings
 from tools.toolbox import Toolbox, open_toolbox
+from tools.upkeep import start_scheduled
 
 log = structlog.get_logger(__name__)
 
 TICK_LIMIT = 60
-"""Seconds a single tick may take before it is given up and the next one begins."""
+"""Seconds each part of a tick may take before it is given up and the next one begins."""
+PRUNING_HOUR = 3
+"""History is pruned at the first tick after this hour, by this machine's clock."""
 
 
 def tick_forever(settings: Settings) -> None:
@@ -30,18 +35,29 @@ async def _tick_forever(settings: Settings) -> None:
         loop.add_signal_handler(asked, me.cancel)
     async with open_toolbox(settings) as box:
         trusted_from = loop.time()
+        pruned: date | None = None
         while True:
-            if not await _tick(box, take_over=loop.time() >= trusted_from):
+            if not await _done(sweep(box, take_over=loop.time() >= trusted_from)):
                 # The store was away for the workers too: give them the time to report before one counts as dead.
                 trusted_from = loop.time() + silence(settings).total_seconds()
+            await _done(start_due(box))
+            now = datetime.now().astimezone()
+            if now.hour >= PRUNING_HOUR and pruned != now.date() and await _done(prune(box)):
+                pruned = now.date()
             await asyncio.sleep(settings.tick_seconds)
 
 
-async def _tick(box: Toolbox, *, take_over: bool) -> bool:
-    """Do one round and tell whether it went well; what went wrong is logged, and the next round tries again."""
+async def start_due(box: Toolbox, now: datetime | None = None) -> tuple[int, ...]:
+    """Start the jobs of schedules that are due; a clock that was set back is noticed first."""
+    await reset_clocks(box, now)
+    return await claim_due(box, start_scheduled, now)
+
+
+async def _done(work: Awaitable[object]) -> bool:
+    """Do one part of a tick and tell whether it went well; what went wrong is logged, and the next tick tries again."""
     try:
         async with asyncio.timeout(TICK_LIMIT):
-            await sweep(box, take_over=take_over)
+            await work
     except Exception as error:  # noqa: BLE001  # the clock must not stop for one bad tick
         log.warning("tick failed", reason=f"{type(error).__name__}: {error}".partition("\n")[0])
         return False

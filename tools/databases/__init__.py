@@ -13,6 +13,7 @@ from tools.databases.registry import (
     forget,
     get,
     list_databases,
+    name_of,
     register,
     rename,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "forget",
     "get",
     "list_databases",
+    "name_of",
     "read_only_grants",
     "register",
     "rename",

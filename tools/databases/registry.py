@@ -12,8 +12,8 @@ from tools.databases.credentials import seal
 from tools.databases.database import Database, check_name
 from tools.databases.health import try_address
 from tools.databases.rows import find, query, shown
-from tools.errors import Conflict, Invalid, NotAllowed
-from tools.store.models import LIVE_STATES, DatabaseRow, ExampleRow, JobRow, Member, NoteRow, TableRow
+from tools.errors import Conflict, Invalid, NotAllowed, NotFound
+from tools.store.models import LIVE_STATES, DatabaseRow, ExampleRow, JobRow, Member, NoteRow, ScheduleRow, TableRow
 from tools.toolbox import Actor, Toolbox
 
 
@@ -25,6 +25,7 @@ class Forgotten(Frozen):
     trained: int
     notes: int
     examples: int
+    schedules: int = 0
 
     @property
     def parts(self) -> str:
@@ -32,6 +33,7 @@ class Forgotten(Frozen):
         said = [self.name, f"its training ({_count(self.trained, 'table')})" if self.trained else "what is known of it"]
         said += [_count(self.notes, "note")] if self.notes else []
         said += [_count(self.examples, "verified example")] if self.examples else []
+        said += [_count(self.schedules, "schedule")] if self.schedules else []
         return f"{', '.join(said[:-1])} and {said[-1]}"
 
     def __str__(self) -> str:
@@ -91,6 +93,18 @@ async def get(box: Toolbox, actor: Actor, name: str) -> Database:
         return shown(await find(session, actor, name))
 
 
+async def name_of(box: Toolbox, actor: Actor, database_id: UUID | None) -> str:
+    """The name of the database a job works on; NotFound when it is no longer registered."""
+    query = select(DatabaseRow.name).where(
+        DatabaseRow.workspace_id == actor.workspace_id, DatabaseRow.id == database_id
+    )
+    async with box.store.begin(actor.workspace_id) as session:
+        name = await session.scalar(query)
+    if name is None:
+        raise NotFound("The database of this job is no longer registered.")
+    return name
+
+
 async def rename(box: Toolbox, actor: Actor, name: str, new_name: str) -> Database:
     """Call a database `new_name`; what was learned of it stays. Invalid, Conflict or NotFound says why not."""
     _may_change(actor)
@@ -142,7 +156,15 @@ async def _counted(session: AsyncSession, row: DatabaseRow) -> Forgotten:
     ).one()
     notes = await session.scalar(select(func.count()).where(NoteRow.database_id == row.id))
     examples = await session.scalar(select(func.count()).where(ExampleRow.database_id == row.id))
-    return Forgotten(name=row.name, tables=tables[0], trained=tables[1], notes=notes or 0, examples=examples or 0)
+    schedules = await session.scalar(select(func.count()).where(ScheduleRow.database_id == row.id))
+    return Forgotten(
+        name=row.name,
+        tables=tables[0],
+        trained=tables[1],
+        notes=notes or 0,
+        examples=examples or 0,
+        schedules=schedules or 0,
+    )
 
 
 async def _cancel(box: Toolbox, actor: Actor, job_id: int) -> None:

@@ -2,14 +2,29 @@
 
 The path of a job: `records.start` writes the row and queues its id -> a worker's `attempt` takes a `claim`, runs the
 runner of its kind and writes the outcome -> each change is announced, and `follow` shows it. `sweep` sets right what
-a dead worker or a lost message left behind.
+a dead worker or a lost message left behind, `prune` what grows. Work that starts by itself is a row of `schedules`;
+`due` starts it.
 """
 
 from tools.jobs.attempt import Runner, attempt
 from tools.jobs.claim import Claim
-from tools.jobs.follow import JobStats, follow, queue_stats
+from tools.jobs.due import Start, claim_due, reset_clocks, start_now
+from tools.jobs.follow import JobStats, follow, follow_events, queue_stats
 from tools.jobs.job import ClaimLost, Job, JobCancelled, JobEvent, Outcome, State
-from tools.jobs.records import cancel, events, get, job_channel, list_jobs, retry, start, workspace_channel
+from tools.jobs.prune import prune
+from tools.jobs.records import (
+    cancel,
+    events,
+    failures,
+    get,
+    job_channel,
+    list_jobs,
+    retry,
+    retry_all,
+    start,
+    workspace_channel,
+)
+from tools.jobs.schedules import Schedule
 from tools.jobs.sweep import Swept, silence, sweep
 
 __all__ = [
@@ -21,19 +36,28 @@ __all__ = [
     "JobStats",
     "Outcome",
     "Runner",
+    "Schedule",
+    "Start",
     "State",
     "Swept",
     "attempt",
     "cancel",
+    "claim_due",
     "events",
+    "failures",
     "follow",
+    "follow_events",
     "get",
     "job_channel",
     "list_jobs",
+    "prune",
     "queue_stats",
+    "reset_clocks",
     "retry",
+    "retry_all",
     "silence",
     "start",
+    "start_now",
     "sweep",
     "workspace_channel",
 ]

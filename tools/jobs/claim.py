@@ -13,11 +13,11 @@ from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tools.errors import NotFound
 from tools.jobs.job import ClaimLost, Job, JobCancelled, Outcome, job_of
 from tools.jobs.patience import end, patiently, store_away
+from tools.jobs.people import person_for
 from tools.jobs.records import announce, hand_over, job_channel, record_event
-from tools.store.models import JobRow, Member, User
+from tools.store.models import JobRow, User
 from tools.toolbox import Actor, Toolbox
 
 log = structlog.get_logger(__name__)
@@ -264,25 +264,4 @@ async def _take(box: Toolbox, job_id: int, token: UUID) -> Job | None:
 
 
 async def _person(box: Toolbox, job: Job) -> Actor:
-    """Whom the job works for: who started it, or an admin of the workspace once that person is gone."""
-    query = (
-        select(Member.user_id, User.name, Member.role)
-        .join(User, User.id == Member.user_id)
-        .where(Member.workspace_id == job.workspace_id)
-        .order_by((Member.user_id == job.created_by).desc().nulls_last(), (Member.role == "admin").desc())
-        .limit(1)
-    )
-    async with box.store.begin(job.workspace_id) as session:
-        row = (await session.execute(query)).first()
-    if row is None:
-        raise NotFound(f"The workspace of job {job.id} has no member left to work for.")
-    return Actor.model_validate(
-        {
-            "user_id": row[0],
-            "user_name": row[1],
-            "workspace_id": job.workspace_id,
-            "role": row[2],
-            "door": "worker",
-            "conversation_id": job.conversation_id,
-        }
-    )
+    return await person_for(box, job.workspace_id, job.created_by, job.conversation_id, f"job {job.id}")

@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from tools.connectors.base import Frozen
 from tools.errors import StoreUnavailable
-from tools.jobs.job import Job
+from tools.jobs.job import Job, JobEvent
 from tools.jobs.patience import end, patiently
-from tools.jobs.records import get, job_channel
+from tools.jobs.records import events, get, job_channel
 from tools.queue import QueueStats
 from tools.store.models import JobRow
 from tools.toolbox import Actor, Toolbox
@@ -72,6 +72,20 @@ async def follow(box: Toolbox, actor: Actor, job_id: int) -> AsyncGenerator[Job,
                 pass  # no message came: look all the same
     finally:
         await end(listening)
+
+
+async def follow_events(box: Toolbox, actor: Actor, job_id: int, after: int = 0) -> AsyncGenerator[JobEvent, None]:
+    """Yield what happened to a job since the event numbered `after`, then what happens, until it is over.
+
+    A reader that was cut off goes on where it was: events are kept, and their numbers grow. Close the generator when
+    leaving early.
+    """
+    async with aclosing(follow(box, actor, job_id)) as states:
+        async for job in states:
+            # The event of a change is committed with it: what a state shows, its events tell.
+            for event in await patiently(lambda: events(box, actor, job.id, after=after)):  # noqa: B023  # awaited here
+                after = event.id
+                yield event
 
 
 async def queue_stats(box: Toolbox, actor: Actor) -> JobStats:

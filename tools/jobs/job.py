@@ -43,6 +43,8 @@ class Job(Frozen):
     started_at: datetime | None
     finished_at: datetime | None
     conversation_id: str | None
+    schedule_id: int | None = None
+    """The schedule that started it."""
 
     @property
     def live(self) -> bool:

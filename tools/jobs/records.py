@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Row, Select, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -98,9 +99,9 @@ async def list_jobs(
         return tuple(_job(row) for row in await session.execute(query))
 
 
-async def events(box: Toolbox, actor: Actor, job_id: int) -> tuple[JobEvent, ...]:
-    """All that happened to a job, over all its attempts, oldest first."""
-    query = select(JobEventRow).where(JobEventRow.job_id == job_id).order_by(JobEventRow.id)
+async def events(box: Toolbox, actor: Actor, job_id: int, *, after: int = 0) -> tuple[JobEvent, ...]:
+    """What happened to a job since the event numbered `after`, over all its attempts, oldest first."""
+    query = select(JobEventRow).where(JobEventRow.job_id == job_id, JobEventRow.id > after).order_by(JobEventRow.id)
     async with box.store.begin(actor.workspace_id) as session:
         await _find(session, actor, job_id)
         return tuple(event_of(row) for row in await session.scalars(query))
@@ -155,6 +156,75 @@ async def retry(box: Toolbox, actor: Actor, job_id: int) -> Job:
     await hand_over(box, job_id, job.kind)
     await announce(box, job_id, after.workspace_id, after.state)
     return after
+
+
+async def retry_all(
+    box: Toolbox, actor: Actor, *, kind: str | None = None, since: datetime | None = None
+) -> tuple[tuple[Job, ...], tuple[str, ...]]:
+    """Queue again whatever failed or ended partly and has not been done since; gives jobs, and why others were not.
+
+    Of several failures of the same kind and target only the last is tried again: the others are the same work.
+    """
+    retried: list[Job] = []
+    refused: list[str] = []
+    for job in await failures(box, actor, kind=kind, since=since):
+        try:
+            retried.append(await retry(box, actor, job.id))
+        except Conflict as error:
+            refused.append(str(error))
+    return tuple(retried), tuple(refused)
+
+
+async def failures(
+    box: Toolbox, actor: Actor, *, kind: str | None = None, since: datetime | None = None, limit: int = 100
+) -> tuple[Job, ...]:
+    """Failed and partly done work that no later job of the same kind and target has made good, newest first."""
+    latest = (
+        select(JobRow.id)
+        .ext(distinct_on(JobRow.kind, JobRow.target))
+        .where(JobRow.workspace_id == actor.workspace_id)
+        .order_by(JobRow.kind, JobRow.target, JobRow.id.desc())
+    )
+    query = _jobs().where(JobRow.id.in_(latest.scalar_subquery()), JobRow.state.in_(("failed", "partial")))
+    if kind:
+        query = query.where(JobRow.kind == kind)
+    if since:
+        query = query.where(JobRow.finished_at >= since)
+    async with box.store.begin(actor.workspace_id) as session:
+        rows = await session.execute(query.order_by(JobRow.id.desc()).limit(limit))
+        return tuple(_job(row) for row in rows)
+
+
+async def record_failure(
+    box: Toolbox,
+    actor: Actor,
+    kind: str,
+    target: str,
+    reason: str,
+    *,
+    database_id: UUID | None = None,
+    arguments: dict[str, Any] | None = None,
+) -> Job:
+    """Record work that could not even be started as a failed job, so that it is found where failures are."""
+    new = insert(JobRow).values(
+        workspace_id=actor.workspace_id,
+        created_by=actor.user_id,
+        kind=kind,
+        target=target,
+        database_id=database_id,
+        arguments=arguments or {},
+        state="failed",
+        error=reason,
+        max_attempts=box.settings.job_attempts,
+        conversation_id=actor.conversation_id,
+        finished_at=func.now(),
+    )
+    async with box.store.begin(actor.workspace_id) as session:
+        job_id = (await session.execute(new.returning(JobRow.id))).scalar_one()
+        await record_event(session, actor.workspace_id, job_id, "failed", {"reason": reason})
+        job = await _find(session, actor, job_id)
+    await announce(box, job.id, job.workspace_id, job.state)
+    return job
 
 
 async def record_event(

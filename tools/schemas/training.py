@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from tools import databases, jobs
 from tools.connectors.base import Connector
-from tools.errors import NotFound, QueryFailed
+from tools.errors import QueryFailed
 from tools.jobs import Claim, Job, Outcome
 from tools.schemas.analysis import Analysis, analyse
 from tools.schemas.catalog import TrainedTable
@@ -20,7 +20,7 @@ from tools.schemas.matching import any_matches, chosen, is_everything, patterns
 from tools.schemas.tables import BUMP, Known, known, may_change
 from tools.schemas.vectors import BATCH, store_vectors
 from tools.schemas.wording import describe_by_rule, search_lines, vector_text
-from tools.store.models import DatabaseRow, TableEmbedding, TableRow
+from tools.store.models import TableEmbedding, TableRow
 from tools.toolbox import Actor, Toolbox
 
 AT_ONCE = 4
@@ -96,7 +96,7 @@ async def run_training(box: Toolbox, claim: Claim) -> Outcome:
     database or the embedding model does not answer, the error passes to the job.
     """
     actor, arguments = claim.actor, claim.job.arguments
-    database = await _name_of(box, actor, claim.job.database_id)
+    database = await databases.name_of(box, actor, claim.job.database_id)
     await claim.progress(1, f"fetching {database}")
     drift = await refresh(box, actor, database)
     about = await known(box, actor, database)
@@ -105,7 +105,9 @@ async def run_training(box: Toolbox, claim: Claim) -> Outcome:
         return Outcome(state="empty", message=f"{database} has no tables that its account can see.")
     asked = chosen(about.tables, wanted, database)
     due = asked if arguments.get("force") else await _due(box, actor, asked)
-    counts: dict[str, Any] = {"tables": len(due), "unchanged": len(asked) - len(due), "drift": str(drift)}
+    counts: dict[str, Any] = {"tables": len(due), "unchanged": len(asked) - len(due)}
+    if drift.any:
+        counts["drift"] = str(drift)
     await claim.progress(25, f"fetched {database}", done=0, **counts)
     if not due:
         message = f"Nothing to do: all {len(asked)} tables of {database} are trained and unchanged."
@@ -116,17 +118,6 @@ async def run_training(box: Toolbox, claim: Claim) -> Outcome:
     vectors = await _vectorise(box, claim, learned)
     await _store(box, claim, about, learned, vectors)
     return _outcome(database, learned, failed, counts)
-
-
-async def _name_of(box: Toolbox, actor: Actor, database_id: UUID | None) -> str:
-    query = select(DatabaseRow.name).where(
-        DatabaseRow.workspace_id == actor.workspace_id, DatabaseRow.id == database_id
-    )
-    async with box.store.begin(actor.workspace_id) as session:
-        name = await session.scalar(query)
-    if name is None:
-        raise NotFound("The database of this job is no longer registered.")
-    return name
 
 
 async def _due(box: Toolbox, actor: Actor, asked: Sequence[TrainedTable]) -> list[TrainedTable]:

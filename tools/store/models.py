@@ -235,6 +235,11 @@ class JobRow(Owned, Row):
             postgresql_where=text("state IN ('queued', 'running', 'cancelling')"),
         ),
         Index("ix_jobs_recent", "workspace_id", text("id DESC")),
+        Index(
+            "ix_jobs_untold",
+            "finished_at",
+            postgresql_where=text("told_at IS NULL AND conversation_id IS NOT NULL AND finished_at IS NOT NULL"),
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(start=1), primary_key=True)
     kind: Mapped[str] = mapped_column(String)
@@ -263,6 +268,38 @@ class JobRow(Owned, Row):
     finished_at: Mapped[datetime | None]
     conversation_id: Mapped[str | None]
     """The conversation that shows its card."""
+    schedule_id: Mapped[int | None] = mapped_column(
+        ForeignKey("tabletalk.schedules.id", ondelete="SET NULL", use_alter=True, name="fk_jobs_schedule_id")
+    )
+    """The schedule that started it."""
+    told_at: Mapped[datetime | None]
+    """When its conversation was told of its end, or was seen to show it; None while nobody has seen to that."""
+
+
+class ScheduleRow(Owned, Row):
+    """Work that starts by itself: when it comes, what it does, and what came of the last time."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (Index("ix_schedules_due", "next_run", postgresql_where=text("NOT paused")),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(start=1), primary_key=True)
+    kind: Mapped[str]
+    """The kind of job it starts."""
+    target: Mapped[str]
+    """What that works on, in words a person knows: `shop`, `shop: orders, stock`."""
+    database_id: Mapped[UUID | None] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"), index=True)
+    arguments: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """Of the function that starts it, as they were said: `18 months` is counted from each run."""
+    cron: Mapped[str]
+    timezone: Mapped[str]
+    paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    next_run: Mapped[datetime | None]
+    """None while it is paused."""
+    last_run: Mapped[datetime | None]
+    last_job_id: Mapped[int | None] = mapped_column(ForeignKey(JobRow.id, ondelete="SET NULL"))
+    last_word: Mapped[str | None]
+    """Why the last time started nothing; None when it started a job."""
+    conversation_id: Mapped[str | None]
+    """The conversation it was made in, which is told of what happens."""
 
 
 class JobEventRow(Row):

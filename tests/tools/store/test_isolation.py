@@ -27,6 +27,8 @@ ACROSS_WORKSPACES = {
     "assistant/doctor.py": "looks at everything, for whoever runs the machine",
     "tools/databases/credentials.py": "a new key is for all credentials",
     "tools/jobs/claim.py": "a worker is handed a job's number and nothing else",
+    "tools/jobs/due.py": "the clock strikes for everybody's schedules",
+    "tools/jobs/prune.py": "history is pruned for everybody",
     "tools/jobs/sweep.py": "sets right the jobs of everybody",
     "tools/store/session.py": "defines it, and pings",
 }
