@@ -435,3 +435,18 @@ class TurnRow(Owned, Row):
     output_tokens: Mapped[int] = mapped_column(server_default="0")
     cost: Mapped[float | None]
     """US dollars; None where the price is not known."""
+
+
+class ReplyRow(Row):
+    """What a request with an Idempotency-Key was answered: sent again, it gets the same."""
+
+    __tablename__ = "replies"
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    """Of the request: another one under the same key is refused."""
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    status: Mapped[int | None]
+    """None while the request is being carried out."""
+    body: Mapped[str | None]

@@ -9,15 +9,16 @@ from assistant import past
 from assistant.api import streams
 from assistant.api.asked import Answered, answer
 from assistant.api.bodies import Body
+from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
 from assistant.past import Conversation, Talk
 
-router = APIRouter(tags=["conversations"])
+router = APIRouter(tags=["conversations"], route_class=KeepingRoute)
 
 Id = Annotated[str, Path(max_length=200)]
 
-ASKED: dict[str, Any] = {"response_model": Answered, "responses": streams.DESCRIBED}
+ASKED: dict[str, Any] = {"response_model": Answered, "responses": streams.DESCRIBED, "dependencies": [Once]}
 
 
 class Question(Body):

@@ -5,6 +5,7 @@ from pydantic import ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
 from assistant.api.bodies import Body
+from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
 from tools import databases, schemas
@@ -14,7 +15,7 @@ from tools.errors import Invalid
 from tools.jobs import Job
 from tools.schemas import Drift
 
-router = APIRouter(prefix="/databases", tags=["databases"])
+router = APIRouter(prefix="/databases", tags=["databases"], route_class=KeepingRoute)
 
 EXAMPLE: JsonDict = {"name": "shop", "url": "postgresql://reader:secret@db.internal:5432/shop"}
 
@@ -69,7 +70,7 @@ async def list_databases(box: Box, person: Person, paging: Paged) -> Page[Databa
     return paging.whole(await databases.list_databases(box, person))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[Once])
 async def register(box: Box, person: Person, body: Registration) -> Registered:
     """Register a database after it was reached; its credential is encrypted and never shown again."""
     database = await databases.register(box, person, body.name, body.where())

@@ -8,12 +8,13 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from assistant.api.bodies import Body
+from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
 from tools import queries
 from tools.queries import Example
 
-router = APIRouter(prefix="/examples", tags=["examples"])
+router = APIRouter(prefix="/examples", tags=["examples"], route_class=KeepingRoute)
 
 PAIR: JsonDict = {
     "database": "shop",
@@ -41,7 +42,7 @@ async def list_examples(
     return paging.whole(await queries.list_examples(box, person, database))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[Once])
 async def save_example(box: Box, person: Person, body: NewExample) -> Example:
     """Save a pair as verified; the same question saved again replaces its SQL."""
     return await queries.save_example(box, person, **body.model_dump())

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request
 
 from assistant.api import streams
+from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
 from tools import jobs
@@ -14,7 +15,7 @@ from tools.jobs import Job, JobEvent, JobStats, State
 from tools.jobs.periods import since as since_when
 from tools.toolbox import Actor, Toolbox
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=KeepingRoute)
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -80,7 +81,7 @@ async def cancel(box: Box, person: Person, job: Number) -> Job:
     return await jobs.cancel(box, person, job)
 
 
-@router.post("/{job}/retry", status_code=202)
+@router.post("/{job}/retry", status_code=202, dependencies=[Once])
 async def retry(box: Box, person: Person, job: Number) -> Job:
     """Queue a job that is over once more."""
     return await jobs.retry(box, person, job)

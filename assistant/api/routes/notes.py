@@ -6,12 +6,13 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from assistant.api.bodies import Body
+from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
 from tools import schemas
 from tools.schemas import Note
 
-router = APIRouter(prefix="/databases/{database}/notes", tags=["notes"])
+router = APIRouter(prefix="/databases/{database}/notes", tags=["notes"], route_class=KeepingRoute)
 
 
 class NewNote(Body):
@@ -27,7 +28,7 @@ async def list_notes(box: Box, person: Person, database: str, paging: Paged) -> 
     return paging.whole(await schemas.list_notes(box, person, database))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[Once])
 async def add_note(box: Box, person: Person, database: str, body: NewNote) -> Note:
     """Keep what a person says about the data."""
     return await schemas.add_note(box, person, database, body.text, body.table)

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
 from assistant.api.bodies import Body
+from assistant.api.once import KeepingRoute, Once
 from assistant.api.person import Box, Person
 from tools import schemas
 from tools.jobs import Job
 from tools.schemas import TrainingStatus, Untrained
 
-router = APIRouter(prefix="/databases/{database}/training", tags=["training"])
+router = APIRouter(prefix="/databases/{database}/training", tags=["training"], route_class=KeepingRoute)
 
 
 class Training(Body):
@@ -31,7 +32,7 @@ async def training_status(box: Box, person: Person, database: str) -> TrainingSt
     return (await schemas.status(box, person, database))[0]
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, dependencies=[Once])
 async def train(box: Box, person: Person, database: str, body: Training) -> Job:
     """Start training tables; gives the job to follow."""
     return await schemas.start_training(box, person, database, body.tables, force=body.force)
