@@ -142,6 +142,16 @@ def rotate_key(
 
 
 @app.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the REST API."""
+    import json
+
+    from assistant.api import create_api
+
+    sys.stdout.write(json.dumps(create_api(load_settings()).openapi(), indent=2, ensure_ascii=False) + "\n")
+
+
+@app.command()
 def reembed(
     force: Annotated[bool, typer.Option(help="Also where the model has not changed.")] = False, user: As = None
 ) -> None:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 
-from assistant.api import problems
+from assistant.api import problems, reference
 from assistant.api.bounds import Bounds
+from assistant.api.document import document
 from assistant.api.routes import conversations, databases, examples, jobs, notes, queries, tables, training
 from tools.settings import Settings
 from tools.toolbox import Toolbox
@@ -31,18 +33,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Give the OpenAPI 3.1 document, made on the first call."""
         if self.openapi_schema is None:
-            document = get_openapi(
-                title=self.title,
-                version=self.version,
-                description=self.description,
-                routes=self.routes,
-                servers=self.servers,
-                tags=self.openapi_tags,
-            )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= {**problem.pop("$defs", {}), "Problem": problem}
-            self.openapi_schema = document
+            self.openapi_schema = document(self)
         return self.openapi_schema
 
 
@@ -58,12 +49,23 @@ def create_api(settings: Settings) -> Api:
         redoc_url=None,
         openapi_tags=TAGS,
         responses=problems.RESPONSES,
+        generate_unique_id_function=_name,
     )
     problems.install(api)
     api.add_middleware(Bounds, settings=settings)
     for noun in (databases, tables, training, notes, queries, examples, conversations, jobs):
         api.include_router(noun.router)
+    api.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return api
+
+
+def _name(route: APIRoute) -> str:
+    return route.name
+
+
+async def _docs(request: Request) -> HTMLResponse:
+    """Show the reference to people."""
+    return HTMLResponse(reference.page(request.app.openapi()))
 
 
 TAGS = [
