@@ -98,14 +98,19 @@ def _shape(name: str, schema: Schema) -> str:
         for field, of in schema.get("properties", {}).items()
     ]
     about = _words(schema.get("description", "").partition("\n\n")[0])
-    return f'<article id="{slug(name)}"><h3>{escape(name)}</h3><p class="quiet">{about}</p>{_table("", rows)}</article>'
+    head = f'<article id="{slug(name)}"><h3>{escape(_called(name))}</h3><p class="quiet">{about}</p>'
+    return f"{head}{_table('', rows)}</article>"
+
+
+def _called(name: str) -> str:
+    return f"Page of {name[5:-1]}" if name.startswith("Page_") else name
 
 
 def _type(schema: Schema) -> str:
     """A schema in a few words, with links to the shapes it names."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return f'<a href="#{slug(name)}">{escape(name)}</a>'
+        return f'<a href="#{slug(name)}">{escape(_called(name))}</a>'
     several = schema.get("anyOf") or schema.get("oneOf")
     if several:
         return " or ".join(dict.fromkeys(_type(one) for one in several))
