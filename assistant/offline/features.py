@@ -22,6 +22,8 @@ def features(form: Form, choice: Choice, meaning: Meaning, open_show: bool) -> d
         kind = "group" if form.group else "plain"
         asked = "id" if meaning.question & _IDS else "no id"
         found |= {f"show {choice.show}": 1.0, f"show {choice.show} {kind}": 1.0, f"show {choice.show} {asked}": 1.0}
+        named = bool(meaning.main) and meaning.lexicon.tables[meaning.main].named
+        found["key for a name"] = float(choice.show == "key" and asked == "no id" and named)
     found |= _repeats(form, choice, meaning)
     return {name: value for name, value in found.items() if value}
 

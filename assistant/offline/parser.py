@@ -34,6 +34,8 @@ DECLINE = 0.1
 """Below this confidence the question is not about these data."""
 ASK = 0.18
 """Below this confidence the readings are offered instead of an answer."""
+NEIGHBOURS = 16
+"""Readings that are held against one another."""
 LONGEST = 2_000
 """Characters of a question that are read."""
 
@@ -191,7 +193,7 @@ def _understanding(
         said = describer.sentence(candidate.form)
         if any(sql == reading.sql or said == reading.read_as for reading in readings):
             continue
-        features = candidate.features | standing(ranked, candidate)
+        features = candidate.features | standing([c.score for c in ranked], ranked.index(candidate))
         sure = round(rank.confidence(features), 3)
         readings.append(ReadingOf(sql, candidate.form, said, sure, reasons(features, candidate.unknown)))
     unknown = ranked[0].unknown if ranked else ()
@@ -278,13 +280,16 @@ def _imply_subject(sketch: Sketch, lexicon: Lexicon, graph: Graph) -> None:
             sketch.subject, sketch.tables = None, []
 
 
-def standing(ranked: Sequence[Candidate], candidate: Candidate) -> dict[str, float]:
-    """How far a candidate stands from its neighbours: the margin to the best other, its share of belief."""
-    near = ranked[:16]
-    others = [c.score for c in near if c is not candidate]
-    margin = candidate.score - max(others) if others else 3.0
-    total = sum(math.exp(c.score - near[0].score) for c in near)
-    return {"margin": max(-3.0, min(3.0, margin)), "sure": math.exp(candidate.score - near[0].score) / total}
+def standing(scores: Sequence[float], place: int) -> dict[str, float]:
+    """How far a candidate stands from its neighbours: the margin to the best other, its share of belief.
+
+    `scores` are those of all candidates, best first; `place` is the candidate's among them.
+    """
+    mine, near = scores[place], scores[:NEIGHBOURS]
+    others = [score for other, score in enumerate(near) if other != place]
+    margin = mine - max(others) if others else 3.0
+    total = sum(math.exp(score - near[0]) for score in near)
+    return {"margin": max(-3.0, min(3.0, margin)), "sure": math.exp(mine - near[0]) / total}
 
 
 def _understood(cover: Cover) -> dict[str, float]:
@@ -311,4 +316,4 @@ def _measured(item: Item) -> bool:
     return item.is_op("measure") or (item.op is not None and item.op.hint in grammar().measures)
 
 
-__all__ = ["Candidate", "World", "candidates", "known", "probes", "read"]
+__all__ = ["Candidate", "World", "candidates", "known", "probes", "read", "standing"]

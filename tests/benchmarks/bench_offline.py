@@ -39,7 +39,8 @@ TODAY = date(2026, 11, 21)
 PRIVATE = ("password", "token", "secret", "hash", "card", "ssn", "email", "iban", "phone")
 
 COLUMNS = """
-SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, c.reltuples::bigint
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, c.reltuples::bigint,
+       col_description(c.oid, a.attnum), obj_description(c.oid, 'pg_class')
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'p')
 ORDER BY c.relname, a.attnum
@@ -74,7 +75,7 @@ async def catalogue(connection: Any, schema: str) -> tuple[TrainedTable, ...]:
     keys = await connection.fetch(KEYS, schema)
     tables = []
     for name, rows in names.items():
-        columns = tuple(Column(name=r[1], type=r[2], family=family(r[2]), nullable=r[3]) for r in rows)
+        columns = tuple(Column(name=r[1], type=r[2], family=family(r[2]), nullable=r[3], comment=r[5]) for r in rows)
         shape = TableSchema(
             schema_name=schema,
             name=name,
@@ -88,6 +89,7 @@ async def catalogue(connection: Any, schema: str) -> tuple[TrainedTable, ...]:
                 if k[0] in (b"f", "f") and k[1] == name
             ),
             row_estimate=int(rows[0][4]),
+            comment=rows[0][6],
         )
         tables.append(await trained(connection, shape))
     return tuple(tables)
@@ -178,6 +180,8 @@ async def prepare(dsn: str, questions: list[dict[str, Any]], cache: Path) -> dic
     for schema in sorted({q["schema"] for q in questions}):
         data["catalogues"][schema] = await catalogue(connection, schema)
     for question in questions:
+        if not question["gold_sql"]:
+            continue
         await connection.execute(f'SET search_path TO "{question["schema"]}"')
         data["gold"][question["schema"], question["gold_sql"]] = await fetch(
             connection, question["schema"], question["gold_sql"]
@@ -196,9 +200,8 @@ async def measure(dsn: str, questions: list[dict[str, Any]], data: dict[str, Any
         if question["schema"] != schema:
             schema = question["schema"]
             await connection.execute(f'SET search_path TO "{schema}"')
-        records.append(
-            await one(connection, question, data["catalogues"][schema], data["gold"][schema, question["gold_sql"]])
-        )
+        gold = data["gold"].get((schema, question["gold_sql"]))
+        records.append(await one(connection, question, data["catalogues"][schema], gold))
     await connection.close()
     return records
 
@@ -227,17 +230,16 @@ async def one(connection: Any, question: dict[str, Any], tables: tuple[TrainedTa
     if best is None:
         return record | {"read_as": understood.declined}
     record |= {"sql": best.sql, "confidence": best.confidence, "read_as": best.read_as, "reasons": best.reasons}
+    if gold is None:
+        return record | {"verdict": "answered"}
     rows = await fetch(connection, question["schema"], best.sql)
     if isinstance(rows, str):
         return record | {"verdict": "failed", "read_as": rows}
-    return record | {
-        "verdict": same(
-            gold, rows, "ORDER BY" in question["gold_sql"].upper().rsplit(")", 1)[-1] or _ordered(question["gold_sql"])
-        )
-    }
+    return record | {"verdict": same(gold, rows, ordered(question["gold_sql"]))}
 
 
-def _ordered(sql: str) -> bool:
+def ordered(sql: str) -> bool:
+    """Whether the outermost statement sorts: then the order of rows counts."""
     depth, upper = 0, sql.upper()
     for i, sign in enumerate(upper):
         depth += (sign == "(") - (sign == ")")
@@ -251,7 +253,12 @@ def _part(job: tuple[str, list[dict[str, Any]], dict[str, Any]]) -> list[dict[st
 
 
 def report(records: list[dict[str, Any]], title: str) -> None:
-    """Print accuracy, calibration and time of some records."""
+    """Print accuracy, calibration and time of some records; those that no data answer apart."""
+    if stray := [r for r in records if not r["gold_sql"]]:
+        declined = sum(r["verdict"] == "declined" for r in stray)
+        sure = sum(r["confidence"] >= 0.5 for r in stray)
+        print(f"\n{title}, not answerable: {declined / len(stray):.1%} of {len(stray)} declined, {sure} called >= 0.5")
+        records = [r for r in records if r["gold_sql"]]
     right = sum(r["verdict"] == "right" for r in records)
     print(f"\n{title}: {right}/{len(records)} right = {right / len(records):.1%}")
     print("  verdicts", dict(Counter(r["verdict"] for r in records)))
@@ -338,7 +345,7 @@ def write_misses(records: list[dict[str, Any]], data: dict[str, Any], path: Path
     """Write every question that was not answered rightly, with both queries."""
     with path.open("w") as out:
         for r in records:
-            if r["verdict"] != "right":
+            if r["verdict"] != ("right" if r["gold_sql"] else "declined"):
                 out.write(f"[{r['verdict']} {r['confidence']:.2f} {r['kind']}] {r['schema']}: {r['question']}\n")
                 out.write(f"   gold {r['gold_sql']}\n   mine {r['sql']}\n   {r['read_as']} | unknown {r['unknown']}\n")
 
