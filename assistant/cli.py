@@ -171,13 +171,13 @@ def user_add(
     ] = "",
 ) -> None:
     """Add somebody who may log in; asks for the password."""
-    from assistant.accounts import add_user
+    from assistant.accounts import make_user
     from tools.store.session import Store
 
     async def add(settings: Settings) -> None:
         store = Store(_url(settings))
         try:
-            await add_user(store, name, password, role, workspace)  # type: ignore[arg-type]  # checked there, in words
+            await make_user(store, name, password, role, workspace)  # type: ignore[arg-type]  # checked there, in words
         finally:
             await store.dispose()
 

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant.accounts import find_person
+from assistant.address import came_from
 from assistant.agent import agent, choose_model
 from assistant.api import PREFIX, create_api
 from assistant.chat import runtime
@@ -143,6 +144,7 @@ class SameOrigin:
         """Pass `scope` on, or answer 403."""
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
+        came_from((scope.get("client") or ("",))[0])
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         reason = self._refusal(headers.get("host", ""), headers.get("origin"))
         if reason is None:

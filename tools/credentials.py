@@ -29,6 +29,8 @@ class Secrets:
         """Derive the encryption key from `key`, the secret key of this installation."""
         derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"tabletalk credentials").derive(key.encode())
         self._cipher = AESGCM(derived)
+        self.signing_key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"tabletalk tokens").derive(key.encode())
+        """Signs access tokens; of its own, so that a token tells nothing about credentials."""
         self.key_id = hashlib.blake2b(derived, digest_size=KEY_ID).digest()
 
     def seal(self, plain: str, workspace_id: UUID, row_id: UUID) -> bytes:

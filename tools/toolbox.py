@@ -6,15 +6,20 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from tools.connectors import Connectors
 from tools.connectors.base import Frozen
 from tools.credentials import Secrets, secret_key
 from tools.embedding import Embedder
 from tools.errors import ConfigurationError
+from tools.limiter import Limiter
 from tools.memo import Memo
 from tools.queue import Queue
 from tools.settings import Settings
 from tools.store.session import Store
+
+Role = Literal["viewer", "editor", "admin"]
 
 
 class Actor(Frozen):
@@ -23,9 +28,13 @@ class Actor(Frozen):
     user_id: UUID
     user_name: str
     workspace_id: UUID
-    role: Literal["viewer", "editor", "admin"] = "admin"
+    role: Role = "admin"
     door: Literal["chat", "rest", "mcp", "cli", "worker"] = "chat"
     conversation_id: str | None = None
+    attributes: dict[str, str] = Field(default_factory=dict)
+    """What row policies ask: `region` -> `north`; of the account, or of a signed widget token."""
+    address: str = ""
+    """Where the request came from; empty for the command line and the workers."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Toolbox:
     connectors: Connectors
     embedder: Embedder
     secrets: Secrets
+    limiter: Limiter
     memo: Memo = field(default_factory=Memo)
 
 
@@ -54,10 +64,12 @@ async def open_toolbox(settings: Settings) -> AsyncIterator[Toolbox]:
         )
     store = Store(settings.database_url.get_secret_value())
     queue = Queue(settings.redis_url.get_secret_value(), settings.job_seconds)
+    limiter = Limiter(settings.redis_url.get_secret_value())
     connectors = Connectors(settings)
     try:
-        yield Toolbox(settings, store, queue, connectors, Embedder(settings), Secrets(secret_key(settings)))
+        yield Toolbox(settings, store, queue, connectors, Embedder(settings), Secrets(secret_key(settings)), limiter)
     finally:
         await connectors.close()
+        await limiter.close()
         await queue.close()
         await store.dispose()

@@ -10,6 +10,7 @@ from typing import Any
 import chainlit as cl
 
 from assistant.accounts import find_person
+from assistant.address import client_address
 from assistant.chat.history import ChatHistory
 from tools.errors import NotAllowed, StoreUnavailable
 from tools.toolbox import Actor, Toolbox
@@ -71,4 +72,4 @@ async def actor() -> Actor:
     if session.user is None:
         raise NotAllowed("Sign in first.")
     person = await find_person(door().box.store, session.user.identifier)
-    return person.model_copy(update={"conversation_id": session.thread_id})
+    return person.model_copy(update={"conversation_id": session.thread_id, "address": client_address()})

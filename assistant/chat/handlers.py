@@ -3,22 +3,25 @@
 Chainlit loads this file by its path, registers what is decorated, and keeps one registry per process.
 """
 
+import math
 import warnings
 
 import chainlit as cl
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
 from chainlit.types import ThreadDict
+from fastapi import HTTPException
 from starlette.datastructures import Headers
 
 from assistant import accounts
+from assistant.address import client_address
 from assistant.chat import commands, runtime, turn
 from assistant.chat.actions import register_actions
 from assistant.chat.cards import draw
 from assistant.chat.door import actor, door
 from assistant.chat.history import ChatHistory
 from assistant.chat.screen import say, watch
-from tools.errors import AssistantError
+from tools.errors import AssistantError, NotSignedIn, TooMany
 from tools.settings import load_settings
 
 # Each Chainlit session asks for the profiles once more from a loop that already runs, and drops the coroutine.
@@ -52,9 +55,14 @@ else:
 
     @cl.password_auth_callback
     async def sign_in(name: str, password: str) -> cl.User | None:
-        """Let in whose password it is."""
-        person = await accounts.sign_in(door().box.store, name, password)
-        return cl.User(identifier=person.user_name) if person else None
+        """Let in whose password it is; the page words a refusal by its key."""
+        try:
+            person = await accounts.sign_in(door().box, name, password, client_address())
+        except NotSignedIn:
+            return None
+        except TooMany as error:
+            raise HTTPException(429, runtime.wait_key(math.ceil(error.seconds))) from None
+        return cl.User(identifier=person.user_name)
 
 
 @cl.set_chat_profiles

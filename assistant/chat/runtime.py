@@ -80,6 +80,22 @@ def prepare(settings: Settings) -> Path:
     return folder
 
 
+LONGEST_WAIT = 60
+"""Minutes."""
+
+
+def wait_key(seconds: int) -> str:
+    """Give the key of the words on the login page that say how long to wait."""
+    return f"wait{min(LONGEST_WAIT, -(-seconds // 60))}"
+
+
+def _waits() -> dict[str, str]:
+    return {
+        wait_key(60 * minutes): f"Too many tries. Try again in {minutes} minute{'s' * (minutes > 1)}."
+        for minutes in range(1, LONGEST_WAIT + 1)
+    }
+
+
 Tell = Callable[[Request, Exception], Awaitable[Response]]
 
 
@@ -130,4 +146,5 @@ def _translation(foot: str) -> dict[str, object]:
         if last not in place:
             raise KeyError(f"Chainlit's translation has no {path!r} any more; mend WORDS in {__file__}.")
         place[last] = words
+    translation["auth"]["login"]["errors"].update(_waits())  # type: ignore[index]  # nested dicts down to the text
     return translation

@@ -13,6 +13,7 @@ from tools.databases.database import Database, check_name
 from tools.databases.health import try_address
 from tools.databases.rows import find, query, shown
 from tools.errors import Conflict, Invalid, NotAllowed, NotFound
+from tools.rights import may_change
 from tools.store.models import LIVE_STATES, DatabaseRow, ExampleRow, JobRow, Member, NoteRow, ScheduleRow, TableRow
 from tools.toolbox import Actor, Toolbox
 
@@ -50,7 +51,7 @@ async def register(box: Toolbox, actor: Actor, name: str, address: Address) -> D
     `name` is lower-case and unique in the workspace (Invalid, Conflict). DatabaseUnreachable, or NotAllowed for
     an address that may not be reached, says why; nothing is stored then. Training is the caller's to start.
     """
-    _may_change(actor)
+    may_change(actor, "register databases")
     name = check_name(name.strip())
     _complete(address)
     async with box.store.begin(actor.workspace_id) as session:
@@ -107,7 +108,7 @@ async def name_of(box: Toolbox, actor: Actor, database_id: UUID | None) -> str:
 
 async def rename(box: Toolbox, actor: Actor, name: str, new_name: str) -> Database:
     """Call a database `new_name`; what was learned of it stays. Invalid, Conflict or NotFound says why not."""
-    _may_change(actor)
+    may_change(actor, "rename databases")
     new_name = check_name(new_name.strip())
     try:
         async with box.store.begin(actor.workspace_id) as session:
@@ -125,7 +126,7 @@ async def forget(box: Toolbox, actor: Actor, name: str, approved_by: UUID) -> Fo
 
     `approved_by` is the member of the workspace who said yes; NotAllowed for anybody else.
     """
-    _may_change(actor)
+    may_change(actor, "forget databases")
     async with box.store.begin(actor.workspace_id) as session:
         if await session.get(Member, (actor.workspace_id, approved_by)) is None:
             raise NotAllowed("Forgetting a database needs the yes of a member of this workspace.")
@@ -192,8 +193,3 @@ def _complete(address: Address) -> None:
         raise Invalid(f"The address lacks: {', '.join(missing)}.")
     if not 0 < address.port < 65536:
         raise Invalid(f"Port {address.port} does not exist; it is a number from 1 to 65535.")
-
-
-def _may_change(actor: Actor) -> None:
-    if actor.role == "viewer":
-        raise NotAllowed("A viewer may ask, but not register, rename or forget databases; ask an editor or admin.")

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.errors import Conflict, NotFound, StoreUnavailable
 from tools.jobs.job import Job, JobEvent, State, event_of, job_of
+from tools.rights import may_change
 from tools.store.models import LIVE_STATES, JobEventRow, JobRow, User
 from tools.toolbox import Actor, Toolbox
 
@@ -112,6 +113,7 @@ async def cancel(box: Toolbox, actor: Actor, job_id: int) -> Job:
 
     Conflict when it is over already.
     """
+    may_change(actor, "cancel jobs")
     async with box.store.begin(actor.workspace_id) as session:
         job = await _find(session, actor, job_id, lock=True)
         if not job.live:
@@ -136,6 +138,7 @@ async def retry(box: Toolbox, actor: Actor, job_id: int) -> Job:
 
     Conflict when it is not over, or when another one of the same kind and target is live.
     """
+    may_change(actor, "retry jobs")
     afresh = dict.fromkeys(("error", "claim", "not_before", "started_at", "finished_at"))
     try:
         async with box.store.begin(actor.workspace_id) as session:

@@ -12,6 +12,7 @@ from tools.errors import Conflict, Invalid, NotAllowed, NotFound
 from tools.jobs import cron
 from tools.jobs.job import LABELS, State
 from tools.jobs.times import read_when
+from tools.rights import may_change
 from tools.store.models import DatabaseRow, JobRow, Member, ScheduleRow, User
 from tools.toolbox import Actor, Toolbox
 
@@ -99,7 +100,7 @@ async def create(
     A zone named in `when` wins over `timezone`; without either it is TABLETALK_TIMEZONE, this machine's own by
     default. Conflict names the schedule that does the same at the same times.
     """
-    _may_change(actor)
+    may_change(actor, "schedule work")
     read = read_when(when)
     zone = cron.check_zone(read.timezone or timezone or default_zone(box))
     row = ScheduleRow(
@@ -145,7 +146,7 @@ async def find_schedules(box: Toolbox, actor: Actor, words: str) -> tuple[Schedu
 
 async def pause(box: Toolbox, actor: Actor, schedule_id: int) -> Schedule:
     """Let a schedule rest until it is resumed; a job that runs goes on. Conflict when it rests already."""
-    _may_change(actor)
+    may_change(actor, "schedule work")
     async with box.store.begin(actor.workspace_id) as session:
         row = await _locked(session, actor, schedule_id)
         if row.paused:
@@ -157,7 +158,7 @@ async def pause(box: Toolbox, actor: Actor, schedule_id: int) -> Schedule:
 
 async def resume(box: Toolbox, actor: Actor, schedule_id: int) -> Schedule:
     """Let a paused schedule go on at its next time; what it missed meanwhile stays missed."""
-    _may_change(actor)
+    may_change(actor, "schedule work")
     async with box.store.begin(actor.workspace_id) as session:
         row = await _locked(session, actor, schedule_id)
         if not row.paused:
@@ -169,7 +170,7 @@ async def resume(box: Toolbox, actor: Actor, schedule_id: int) -> Schedule:
 
 async def change(box: Toolbox, actor: Actor, schedule_id: int, when: str, timezone: str | None = None) -> Schedule:
     """Give a schedule other times, in words or as cron; a paused one stays paused."""
-    _may_change(actor)
+    may_change(actor, "schedule work")
     read = read_when(when)
     async with box.store.begin(actor.workspace_id) as session:
         row = await _locked(session, actor, schedule_id)
@@ -184,7 +185,7 @@ async def remove(box: Toolbox, actor: Actor, schedule_id: int, approved_by: UUID
 
     `approved_by` is the member of the workspace who said yes.
     """
-    _may_change(actor)
+    may_change(actor, "schedule work")
     async with box.store.begin(actor.workspace_id) as session:
         if await session.get(Member, (actor.workspace_id, approved_by)) is None:
             raise NotAllowed("Deleting a schedule needs the yes of a member of this workspace.")
@@ -272,8 +273,3 @@ async def _refuse_same(session: AsyncSession, actor: Actor, new: ScheduleRow) ->
     )
     if (found := await session.scalar(same)) is not None:
         raise Conflict(f"Schedule {found} does just that already, {cron.in_words(new.cron)} {new.timezone}.")
-
-
-def _may_change(actor: Actor) -> None:
-    if actor.role == "viewer":
-        raise NotAllowed("A viewer may ask, but not schedule work; ask an editor or admin.")

@@ -8,10 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tools import databases, vocabulary
 from tools.connectors.base import Frozen
-from tools.errors import Invalid, NotAllowed, NotFound
+from tools.errors import Invalid, NotFound
 from tools.queries.guard import check
 from tools.queries.history import get_query
 from tools.queries.shapes import shapes
+from tools.rights import may_change
 from tools.store.models import DatabaseRow, ExampleRow, User
 from tools.toolbox import Actor, Toolbox
 
@@ -57,8 +58,7 @@ async def save_example(
 
     The same question saved again replaces its SQL. Invalid without a question; QueryRejected when the SQL may not run.
     """
-    if actor.role == "viewer":
-        raise NotAllowed("A viewer may ask, but not save verified queries; ask an editor or admin.")
+    may_change(actor, "save verified queries")
     if query_id is not None:
         entry = await get_query(box, actor, query_id)
         database, question, sql = entry.database, question or entry.question, entry.sql_asked
@@ -144,8 +144,7 @@ async def list_examples(box: Toolbox, actor: Actor, database: str | None = None)
 
 async def remove_example(box: Toolbox, actor: Actor, example_id: UUID) -> None:
     """Remove a verified pair; NotFound when the workspace has none of that id."""
-    if actor.role == "viewer":
-        raise NotAllowed("A viewer may ask, but not remove verified queries; ask an editor or admin.")
+    may_change(actor, "remove verified queries")
     async with box.store.begin(actor.workspace_id) as session:
         gone = await session.scalar(
             delete(ExampleRow)

@@ -10,9 +10,10 @@ from sqlalchemy import text
 from tools import databases
 from tools.connectors.base import Frozen
 from tools.errors import NotAllowed
+from tools.rights import may_change
 from tools.schemas.catalog import TrainedTable
 from tools.schemas.matching import chosen, patterns
-from tools.schemas.tables import BUMP, Known, known, may_change
+from tools.schemas.tables import BUMP, Known, known
 from tools.schemas.wording import describe_by_rule, search_lines
 from tools.store.models import Member
 from tools.toolbox import Actor, Toolbox
@@ -125,7 +126,7 @@ async def untrain(
 
     `approved_by` is the person who agreed; the database itself is not touched.
     """
-    may_change(actor)
+    may_change(actor, "forget training")
     about = await known(box, actor, database)
     gone = [table for table in chosen(about.tables, patterns(tables), database) if table.trained_at is not None]
     async with box.store.begin(actor.workspace_id) as session:

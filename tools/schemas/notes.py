@@ -6,8 +6,9 @@ from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.errors import Invalid, NotFound
+from tools.rights import may_change
 from tools.schemas.catalog import TrainedTable
-from tools.schemas.tables import BUMP, Note, known, may_change, pick
+from tools.schemas.tables import BUMP, Note, known, pick
 from tools.schemas.wording import search_lines
 from tools.store.models import NoteRow, TableRow
 from tools.toolbox import Actor, Toolbox
@@ -17,7 +18,7 @@ _LONGEST = 1000
 
 async def add_note(box: Toolbox, actor: Actor, database: str, text: str, table: str | None = None) -> Note:
     """Keep what a person said: "revenue means paid orders without returns"; of one table, or of the whole database."""
-    may_change(actor)
+    may_change(actor, "keep notes")
     words = " ".join(text.split())
     if not 0 < len(words) <= _LONGEST:
         raise Invalid(f"A note has between 1 and {_LONGEST} characters; this one has {len(words)}.")
@@ -50,7 +51,7 @@ async def list_notes(box: Toolbox, actor: Actor, database: str) -> tuple[Note, .
 
 async def remove_note(box: Toolbox, actor: Actor, database: str, note: UUID | str) -> Note:
     """Forget one note, named by its id, the start of its id, or its exact text; gives the note that went."""
-    may_change(actor)
+    may_change(actor, "remove notes")
     about = await known(box, actor, database)
     wanted = " ".join(str(note).split())
     found = [one for one in about.notes if one.text == wanted or (len(wanted) >= 4 and str(one.id).startswith(wanted))]

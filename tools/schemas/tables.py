@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools import databases
 from tools.connectors.base import Dialect, Frozen, TableSchema
-from tools.errors import Invalid, NotAllowed, NotFound
+from tools.errors import Invalid, NotFound
+from tools.rights import may_change
 from tools.schemas.catalog import TrainedTable
 from tools.schemas.wording import describe_by_rule, search_lines
 from tools.store.models import DatabaseRow, NoteRow, TableEmbedding, TableRow, User
@@ -185,12 +186,6 @@ def pick(tables: Sequence[TrainedTable], name: str, database: str) -> TrainedTab
     raise NotFound(f"No table named {name!r} in {database}; {'near' if near else 'known'}: {', '.join(names)}.")
 
 
-def may_change(actor: Actor) -> None:
-    """Raise NotAllowed for a viewer."""
-    if actor.role == "viewer":
-        raise NotAllowed("A viewer may ask, but not train, untrain, describe or annotate; ask an editor or admin.")
-
-
 async def describe(box: Toolbox, actor: Actor, database: str, table: str) -> TrainedTable:
     """Give one table with all that is known of it; NotFound names near ones."""
     return pick(await catalog(box, actor, database), table, database)
@@ -198,7 +193,7 @@ async def describe(box: Toolbox, actor: Actor, database: str, table: str) -> Tra
 
 async def set_description(box: Toolbox, actor: Actor, database: str, table: str, description: str) -> TrainedTable:
     """Write a table's description by hand; training keeps it. An empty one goes back to the rule's."""
-    may_change(actor)
+    may_change(actor, "describe tables")
     about = await known(box, actor, database)
     found = pick(about.tables, table, database)
     edited = bool(description.strip())

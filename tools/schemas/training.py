@@ -13,11 +13,12 @@ from tools import databases, jobs
 from tools.connectors.base import Connector
 from tools.errors import QueryFailed
 from tools.jobs import Claim, Job, Outcome
+from tools.rights import may_change
 from tools.schemas.analysis import Analysis, analyse
 from tools.schemas.catalog import TrainedTable
 from tools.schemas.drift import refresh
 from tools.schemas.matching import any_matches, chosen, is_everything, patterns
-from tools.schemas.tables import BUMP, Known, known, may_change
+from tools.schemas.tables import BUMP, Known, known
 from tools.schemas.vectors import BATCH, store_vectors
 from tools.schemas.wording import describe_by_rule, search_lines, vector_text
 from tools.store.models import TableEmbedding, TableRow
@@ -75,7 +76,7 @@ async def start_training(
     Only tables that are new or have changed are trained, unless `force`. NotFound names near tables; Conflict names
     the job that is already at it.
     """
-    may_change(actor)
+    may_change(actor, "train tables")
     wanted = patterns(tables)
     about = await known(box, actor, database)
     if not is_everything(wanted) and not all(any_matches(pattern, about.tables) for pattern in wanted):

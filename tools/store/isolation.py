@@ -39,6 +39,11 @@ RIGHTS = {
     "tabletalk.workspaces": "SELECT",
     "tabletalk.members": "SELECT",
     "tabletalk.users": "SELECT (id, name, created_at)",
+    "tabletalk.refresh_tokens": "",
+    "tabletalk.api_keys": (
+        "INSERT, UPDATE (revoked_at), "
+        "SELECT (id, workspace_id, created_by, created_at, name, prefix, scope, expires_at, last_used_at, revoked_at)"
+    ),
 }
 """What a workspace may do with a table; everything with all others. assistant.accounts writes who belongs where."""
 
@@ -97,7 +102,8 @@ def _policies(name: str) -> Iterator[str]:
         yield f"DROP POLICY IF EXISTS {policy} ON {name}"
         yield f"CREATE POLICY {policy} ON {name} TO {role} USING ({condition}) WITH CHECK ({condition})"
     yield f"REVOKE ALL ON {name} FROM {APP}, {ALL}"
-    yield f"GRANT {rights} ON {name} TO {APP}"
+    if rights:
+        yield f"GRANT {rights} ON {name} TO {APP}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO {ALL}"
 
 

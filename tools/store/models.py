@@ -77,6 +77,10 @@ class User(Row):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     name: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str | None]
+    subject: Mapped[str | None] = mapped_column(unique=True)
+    """Who they are to the identity provider they sign in with: its address and their id there."""
+    workspace_id: Mapped[UUID | None] = mapped_column(ForeignKey(Workspace.id, ondelete="SET NULL"))
+    """The workspace they chose to work in, of those they belong to."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -87,6 +91,24 @@ class Member(Row):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
     role: Mapped[str] = mapped_column(server_default="admin")
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """What row policies ask of them here: `region` -> `north`."""
+
+
+class RefreshTokenRow(Row):
+    """One refresh token of a session: good for one exchange; its hash is all that is kept."""
+
+    __tablename__ = "refresh_tokens"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    session_id: Mapped[UUID] = mapped_column(index=True)
+    """Shared by all tokens that came of one sign-in."""
+    user_id: Mapped[UUID] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), index=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"))
+    hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 class Owned:
@@ -95,6 +117,22 @@ class Owned:
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), index=True)
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey(User.id, ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ApiKeyRow(Owned, Row):
+    """A key of a program; it acts as who made it, within its scope. Its hash is all that is kept."""
+
+    __tablename__ = "api_keys"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str]
+    prefix: Mapped[str]
+    """Its first letters, to tell keys apart."""
+    hash: Mapped[bytes] = mapped_column(unique=True)
+    scope: Mapped[str]
+    """read, write or admin."""
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 class DatabaseRow(Owned, Row):

@@ -26,7 +26,7 @@ def people(settings: Settings) -> tuple[str, str]:
         assert settings.database_url is not None
         store = Store(settings.database_url.get_secret_value())
         for name in names:
-            await accounts.add_user(store, name, PASSWORD, workspace=f"team of {name}")
+            await accounts.make_user(store, name, PASSWORD, workspace=f"team of {name}")
         await store.dispose()
 
     apart(make())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -61,9 +61,7 @@ async def test_the_row_limit_fits_every_form(desk: Desk, sql: str) -> None:
 
 async def test_a_cut_is_said(desk: Desk) -> None:
     small = desk.box.settings.model_copy(update={"query_rows": 5})
-    box = Toolbox(
-        small, desk.box.store, desk.box.queue, desk.box.connectors, desk.box.embedder, desk.box.secrets, desk.box.memo
-    )
+    box = replace(desk.box, settings=small)
     result = await queries.run(box, desk.actor, "shop", "SELECT id FROM orders ORDER BY id")
     assert len(result.rows) == 5 and result.truncated and "first 5 rows" in result.warnings[0]
 
@@ -93,9 +91,7 @@ SLOW = (
 
 async def test_a_slow_query_is_stopped_and_kept(desk: Desk) -> None:
     hasty = desk.box.settings.model_copy(update={"query_seconds": 0.3})
-    box = Toolbox(
-        hasty, desk.box.store, desk.box.queue, desk.box.connectors, desk.box.embedder, desk.box.secrets, desk.box.memo
-    )
+    box = replace(desk.box, settings=hasty)
     with pytest.raises(QueryTimedOut):
         await queries.run(box, desk.actor, "shop", SLOW)
     entry = (await queries.list_queries(desk.box, desk.actor))[0]

@@ -1,0 +1,60 @@
+"""Who people are, and how they prove it: passwords, tokens, keys, single sign-on, each to an Actor.
+
+people: users, workspaces and who belongs where. tokens: short access tokens and rotating refresh tokens. keys: what a
+program comes in with. throttle: how often one may try.
+"""
+
+from assistant.accounts.keys import ApiKey, NewKey, actor_of_key, create_key, list_keys, revoke_key
+from assistant.accounts.people import (
+    LOCAL_USER,
+    WORKSPACE,
+    Person,
+    Team,
+    add_user,
+    choose_workspace,
+    create_workspace,
+    find_person,
+    list_users,
+    list_workspaces,
+    local_person,
+    make_user,
+    remove_member,
+    set_attributes,
+    set_password,
+    set_role,
+)
+from assistant.accounts.signing_in import sign_in
+from assistant.accounts.tokens import Tokens, actor_of_access, issue_tokens, refresh, revoke
+from tools.toolbox import Role
+
+__all__ = [
+    "LOCAL_USER",
+    "WORKSPACE",
+    "ApiKey",
+    "NewKey",
+    "Person",
+    "Role",
+    "Team",
+    "Tokens",
+    "actor_of_access",
+    "actor_of_key",
+    "add_user",
+    "choose_workspace",
+    "create_key",
+    "create_workspace",
+    "find_person",
+    "issue_tokens",
+    "list_keys",
+    "list_users",
+    "list_workspaces",
+    "local_person",
+    "make_user",
+    "refresh",
+    "remove_member",
+    "revoke",
+    "revoke_key",
+    "set_attributes",
+    "set_password",
+    "set_role",
+    "sign_in",
+]

@@ -1,0 +1,28 @@
+"""Signing in with a name and a password."""
+
+from sqlalchemy import select
+
+from assistant.accounts import throttle
+from assistant.accounts.passwords import is_right
+from assistant.accounts.people import find_person
+from tools.errors import NotSignedIn
+from tools.store.models import User
+from tools.toolbox import Actor, Toolbox
+
+
+async def sign_in(box: Toolbox, name: str, password: str, address: str = "") -> Actor:
+    """Give the person whose name and password these are.
+
+    NotSignedIn otherwise, in the same words and after the same time for any reason; TooMany after too many tries of
+    this name from this `address`.
+    """
+    name = name[:100]
+    await throttle.admit(box, name, address)
+    async with box.store.begin_for_all() as session:
+        stored = await session.scalar(select(User.password_hash).where(User.name == name))
+    if not await is_right(password, stored):
+        await throttle.failed(box, name, address)
+        raise NotSignedIn("User name or password is wrong.")
+    await throttle.succeeded(box, name, address)
+    person = await find_person(box.store, name)
+    return person.model_copy(update={"address": address})

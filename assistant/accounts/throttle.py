@@ -1,0 +1,40 @@
+"""How often a password may be tried: guessing must not pay, and nobody is locked out for long by somebody else."""
+
+from tools.errors import TooMany
+from tools.toolbox import Toolbox
+
+HERE = "5/5 minutes"
+"""Tries of one name from one address."""
+ADDRESS = "30/15 minutes"
+"""Failures from one address, whatever the name."""
+NAME = "100/hour"
+"""Failures of one name, wherever they come from."""
+
+
+async def admit(box: Toolbox, name: str, address: str) -> None:
+    """Count a try; TooMany says when to come back."""
+    rooms = (
+        await box.limiter.take(HERE, "sign-in", name, address),
+        await box.limiter.look(ADDRESS, "sign-in-failed", address),
+        await box.limiter.look(NAME, "sign-in-failed", name),
+    )
+    if waits := [room.seconds for room in rooms if not room.free]:
+        raise too_many("tries to sign in", max(waits))
+
+
+async def failed(box: Toolbox, name: str, address: str) -> None:
+    """Count a wrong password."""
+    await box.limiter.take(ADDRESS, "sign-in-failed", address)
+    await box.limiter.take(NAME, "sign-in-failed", name)
+
+
+async def succeeded(box: Toolbox, name: str, address: str) -> None:
+    """Forget the tries of who is in now."""
+    await box.limiter.forget(HERE, "sign-in", name, address)
+
+
+def too_many(what: str, seconds: int) -> TooMany:
+    """Put into words when to come back."""
+    minutes = -(-seconds // 60)
+    wait = f"{seconds} s" if seconds < 60 else f"{minutes} minute{'s' * (minutes > 1)}"
+    return TooMany(f"Too many {what}. Try again in {wait}.", seconds)

@@ -1,0 +1,31 @@
+"""What each role may do; every capability asks here, once, at its entrance.
+
+A viewer asks and searches. An editor also registers, trains, syncs, schedules and corrects. An admin also manages
+members, keys, policies and budgets.
+"""
+
+from tools.errors import NotAllowed
+from tools.toolbox import Actor, Role
+
+ORDER: tuple[Role, ...] = ("viewer", "editor", "admin")
+
+
+def at_most(role: Role, most: Role) -> Role:
+    """The lesser of two roles: what a key with the scope `most` leaves of a person's `role`."""
+    return min(role, most, key=ORDER.index)
+
+
+def may_change(actor: Actor, deed: str) -> None:
+    """Raise NotAllowed for a viewer; `deed` is what was asked for, as in "train tables"."""
+    _require(actor, "editor", deed, "ask an editor or admin")
+
+
+def may_manage(actor: Actor, deed: str) -> None:
+    """Raise NotAllowed for everybody but an admin."""
+    _require(actor, "admin", deed, "ask an admin")
+
+
+def _require(actor: Actor, least: Role, deed: str, advice: str) -> None:
+    if ORDER.index(actor.role) < ORDER.index(least):
+        article = "An" if actor.role == "editor" else "A"
+        raise NotAllowed(f"{article} {actor.role} may not {deed}; {advice}.")
