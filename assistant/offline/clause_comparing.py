@@ -9,6 +9,8 @@ from assistant.offline.mentions import Item, Link
 from assistant.offline.periods import Period, of_year
 from assistant.offline.sketch import Operand, Pick, Subquery, Test, Var
 
+LITERAL = frozenset({"word", "letter", "letters", "substring", "string", "phrase", "prefix", "suffix"})
+"""After these a text follows that means itself."""
 PIECES = frozenset({"item", "items", "thing", "things", "unit", "units", "piece", "pieces", "article", "articles"})
 
 
@@ -23,6 +25,7 @@ class Comparing(Values):
     def on_compare(self, item: Item, op: Op) -> None:
         """`more than 3 ...`: what is compared stands before or after."""
         self.at += 1
+        op = self.joining(item, op)
         if op.value == "between":
             self.between()
             return
@@ -32,21 +35,34 @@ class Comparing(Values):
         self.skip("logic.of", "logic.is", "logic.any", "logic.relative")
         operand = self.operand(op)
         if operand is None:
+            spot = 2 if self._logic(self.peek(1), "of", "is") else 1
             if self.peek().kind == "column" and (
-                self.peek(1).kind in ("number", "period") or self.peek(1).is_op("aggregate")
+                self.peek(spot).kind in ("number", "period") or self.peek(1).is_op("aggregate")
             ):
                 self.pending = Pick(self.column(self.peek()))
-                self.at += 1
+                self.at += spot
                 operand = self.operand(op)
             if operand is None and self.peek().kind in ("table", "column"):
                 operand = self.entity_compared(op)
             if operand is None:
                 return
         hint = op.hint or ("age" if self.aged else "")
-        self.aged = False
+        if self.often and self.pending is not None and not self.pending.agg:
+            self.pending = None
+        self.aged = self.often = False
         self.compare(op.value, hint, operand)
         if isinstance(operand, Subquery) and self.sub_next is operand:
             self.sub, self.sub_next = operand, None
+
+    def joining(self, item: Item, op: Op) -> Op:
+        """`before 1990 or after 2000`: the joining word belongs to the question, not to the comparison."""
+        word, _, rest = item.text.lower().partition(" ")
+        follows = self.peek().kind in ("number", "period") and self.peek(-2).text.lower() not in ("in", "on", "during")
+        if word not in ("or", "and") or not rest or not follows or op.value not in (">=", "<="):
+            return op
+        self.either = self.either or word == "or"
+        hint = "time" if rest in ("before", "after", "earlier", "later") else op.hint
+        return Op("compare", op.value[0], hint)
 
     def operand(self, op: Op) -> Operand | Subquery | None:
         """What stands on the right of a comparison."""
@@ -55,6 +71,7 @@ class Comparing(Values):
             self.at += 1
             if self.peek().is_op("unit") and {"old", "age"} & set(self.peek().text.lower().split()):
                 self.aged = True
+            self.often = self.peek().is_op("unit") and self.peek().text.lower() in ("times", "time")
             self.skip("unit")
             return item.value
         if item.kind in ("value", "text"):
@@ -139,6 +156,7 @@ class Comparing(Values):
             pick is not None
             and not (isinstance(operand, Period) and not self._dated(pick))
             and not (hint and pick in self.sketch.picks)
+            and not (number and self._worded(pick))
             and not (pick in self.sketch.picks and self.head and number and item.kind in ("table", "column"))
         ):
             if pick in self.sketch.picks:
@@ -201,7 +219,7 @@ class Comparing(Values):
         if isinstance(operand, Subquery) and not hint:
             hint = "amount"
         amount = op in ("<", ">") and self._near_has({"total", "amount", "price", "value", "salary", "balance"})
-        aged = self._near_has({"age"})
+        aged = self._near_has({"age"}) or (self._subject_has({"age"}) and op in ("<", ">") and item.kind != "table")
         kind = hint or (("age" if aged else "amount" if amount else "count") if number else "")
         if kind == "count":
             self.add_test(Test(Pick(None, "count"), op, [operand]))
@@ -245,13 +263,14 @@ class Comparing(Values):
 
     def like(self, op: str) -> None:
         """`contains the word X`, `starting with X`."""
+        literal = self.spelt()
         self.skip("logic.of", "logic.is", "compare.like")
-        item = self.peek()
+        item = literal or self.peek()
         if item.is_op("compare", "superlative", "ask") or item.kind == "table":
             self.on_relative()
             return
         if item.kind in ("value", "text", "unknown", "number") or item.text:
-            self.at += 1
+            self.at += literal is None or literal in self.items
             pick, self.pending = self.pending, None
             if pick is None:
                 pick = Pick(Var("column", item.text, [], near=self.near, hint="text"))
@@ -259,6 +278,14 @@ class Comparing(Values):
                 self.sketch.picks.remove(pick)
             value = str(item.value) if item.kind in ("value", "text") else item.text
             self.add_test(Test(pick, op, [value]))
+
+    def spelt(self) -> Item | None:
+        """`the letter t`, `the word you`: what follows is meant as it is written, whatever it means elsewhere."""
+        before = self.peek(-1)
+        last = before.text.lower().split()[-1:]
+        if not last or last[0] not in LITERAL:
+            return None
+        return next((item for item in self.raw if item.start == before.end and not item.is_op("sign")), None)
 
     def on_number(self, item: Item) -> None:  # noqa: C901, PLR0912  # one list of cases
         """A bare number: `id 3`, `3 beds`, `in 2007`, `the 5 oldest`, `3 orders`."""
@@ -285,7 +312,7 @@ class Comparing(Values):
         self.skip("unit")
         if (
             aged
-            and self.pending is None
+            and (self.pending is None or self.pending.agg)
             and not (self.peek().is_op("compare") and self.peek().text.lower().startswith(("or", "and")))
         ):
             self.add_test(
@@ -308,6 +335,7 @@ class Comparing(Values):
             and prior.end == item.start
             and self.pending is None
             and nexts.kind not in ("table", "column")
+            and not nexts.is_op("compare")
         ):
             keys = self.lexicon.tables[prior.links[0].table].key
             if len(keys) == 1:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from assistant.offline.clause_comparing import Comparing
+from assistant.offline.clause_naming import SURELY
 from assistant.offline.grammar import Op, grammar
 from assistant.offline.mentions import Item
 from assistant.offline.sketch import Order, Pick, Super, Var
@@ -14,7 +15,7 @@ class Ranking(Comparing):
     def on_group(self, item: Item, op: Op) -> None:  # noqa: C901, PLR0912  # one list of cases
         """`for each X`, `per X`, `by X`."""
         self.at += 1
-        if op.value == "with":
+        if op.value == "with" or self._each_owns(op):
             return
         if op.value == "by" and self.sort_by and self.order_keys(False):
             self.sort_by = False
@@ -79,6 +80,12 @@ class Ranking(Comparing):
             bucket = Pick(Var("column", spoken.text, [], near=self.near, hint="time"), bucket=spoken.op.value)
             self.sketch.groups.append(bucket)
             self.at += 1
+
+    def _each_owns(self, op: Op) -> bool:
+        """True in `each dog's name`: every dog is shown, nothing is grouped."""
+        owner, possessive, owned = self.peek(), self.peek(1), self.peek(2)
+        shown = self.head and not any(pick.agg for pick in self.sketch.picks)
+        return op.value == "each" and shown and (owner.kind, possessive.text, owned.kind) == ("table", "'s", "column")
 
     def _agent(self, item: Item) -> bool:
         """True for `taught by`, `ordered by`: who did it, not a grouping."""
@@ -167,6 +174,12 @@ class Ranking(Comparing):
             pick = Pick(var) if self._ordered_by(target) else Pick(var, "count")
             if var.near is None:
                 var.near = self.near
+        elif target.kind == "table" and "most" not in item.text.lower() and self._ranks(target, self.peek(1)):
+            owner = self.var(target)
+            self.at += 2
+            pick = Pick(self.var(self.peek(-1)))
+            if pick.var:
+                pick.var.near, pick.var.tight = owner, True
         elif target.kind == "table":
             if (
                 "most" in item.text.lower()
@@ -196,6 +209,10 @@ class Ranking(Comparing):
         self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1, many=self._plural(target, pick)))
         self.pending = None
         return None
+
+    def _ranks(self, owner: Item, item: Item) -> bool:
+        """True for a column one may rank by, named with its table: `the lowest savings balance`."""
+        return item.kind == "column" and item.start == owner.end and item.score >= SURELY and self._summable(item)
 
     def _stands_for(self, target: Item) -> bool:
         """True for the key of a table that the same word names: `top customers` are no customer ids."""

@@ -38,6 +38,8 @@ class Row:
         self.owning = False
         """True after `have` or `with`: a column that follows alone must be present."""
         self.aged = False
+        self.often = False
+        """True after `3 times`: what happened is counted."""
         self.sub: Subquery | None = None
         """A subquery that takes the tests which follow, up to the next comma or `and`."""
         self.sub_next: Subquery | None = None
@@ -140,7 +142,8 @@ class Row:
     def show_subject(self) -> None:
         """`departments with the number of employees`: the subject itself is shown too."""
         subject = self.sketch.subject
-        if not self.head and not self.sketch.picks and subject is not None and not self.sketch.share:
+        second = self.second and not self.sketch.groups
+        if (not self.head or second) and not self.sketch.picks and subject is not None and not self.sketch.share:
             self.sketch.picks.append(Pick(subject))
 
     def imply_subject(self) -> None:
@@ -195,6 +198,15 @@ class Row:
         entry = self.lexicon.column(link.ref)
         return entry.number and not entry.identifier
 
+    def _worded(self, pick: Pick) -> bool:
+        """True for a column of words: a number says how many of it there are, not what it holds."""
+        if pick.var is None or pick.agg or not pick.var.links or pick.var.hint:
+            return False
+        entries = [self.lexicon.column(link.ref) for link in pick.var.links if link.column]
+        return bool(entries) and all(
+            e.column.family == "text" and not e.temporal and not any(v[:1].isdigit() for v in e.values) for e in entries
+        )
+
     def _measured(self, pick: Pick) -> bool:
         """True for a column one can rank by: `costs the most`."""
         links = pick.var.links if pick.var else []
@@ -208,6 +220,14 @@ class Row:
     def _ordered_by(self, item: Item) -> bool:
         entry = self.lexicon.column(item.links[0].ref)
         return (entry.number or entry.temporal) and not (entry.is_key and entry.number)
+
+    def _subject_has(self, words: set[str]) -> bool:
+        """True when the subject has a number column of such a name, though another table was named since."""
+        subject = self.sketch.subject
+        return subject is not None and any(
+            c.number and not c.identifier and c.lemmas & words
+            for c in self.lexicon.tables[subject.links[0].table].columns.values()
+        )
 
     def _near_has(self, words: set[str]) -> bool:
         """True when the table at hand has a number column of such a name: `students under 20`, `orders above 500`."""

@@ -78,35 +78,51 @@ class Clauses(Ranking):
         """`how many`, `when`, `which` ...: what is wanted begins here."""
         self.at += 1
         if op.value == "count":
-            self.count()
+            if not self._numbers(item):
+                self.count()
         elif op.value == "when":
             self.implied("time")
+        elif op.value == "where" and item.start == 0:
+            self.implied("place")
         elif op.value == "where":
-            if item.start == 0:
-                self.implied("place")
-            else:
-                self.on_relative()
+            self.on_relative()
         elif op.value == "much":
             self.much()
         elif op.value == "show":
-            if item.text.lower().split()[0] in ("who", "whom") and item.start == 0:
-                self.sketch.who = True
-            if (
-                item.text.lower() in ("who", "which", "whom", "what")
-                and item.start > 0
-                and not self.peek(-2).is_op("sign")
-                and not self._logic(self.peek(-2), "and")
-            ):
-                self.on_relative()
-                return
-            self.sort_by = item.text.lower() in ("order", "sort", "arrange", "rank")
-            if self.sketch.picks or self.sketch.subject or self.sketch.supers:
-                self.close_pending()
-                self.second = True
-                self.near = self.sketch.subject or self.near
-            self.head = True
-            self.lack = None
-            self.sorting = False
+            self.on_show(item)
+
+    def on_show(self, item: Item) -> None:
+        """`which`, `show`: what is shown begins, or conditions on what was named before `who`."""
+        words = item.text.lower()
+        if words.split()[0] in ("who", "whom") and item.start == 0:
+            self.sketch.who = True
+        if (
+            words in ("who", "which", "whom", "what")
+            and item.start > 0
+            and not self.peek(-2).is_op("sign")
+            and not self._logic(self.peek(-2), "and")
+        ):
+            self.on_relative()
+            return
+        self.sort_by = words in ("order", "sort", "arrange", "rank")
+        if self.sketch.picks or self.sketch.subject or self.sketch.supers:
+            self.close_pending()
+            self.second = True
+            self.near = self.sketch.subject or self.near
+        self.head = True
+        self.lack = None
+        self.sorting = False
+
+    def _numbers(self, item: Item) -> bool:
+        """True in `phone numbers of`: the word belongs to the column before it and counts nothing."""
+        before = self.peek(-2)
+        entry = self.lexicon.column(before.links[0].ref) if before.kind == "column" else None
+        return (
+            entry is not None
+            and before.end == item.start
+            and item.text.lower().split()[0] in ("number", "numbers")
+            and (entry.column.family == "text" or entry.identifier)
+        )
 
     def on_logic(self, item: Item, op: Op) -> None:
         """`and`, `or`, `with`, `of` ..."""

@@ -36,6 +36,8 @@ class Grammar:
     follow_up: Mapping[str, tuple[str, ...]]
     people: frozenset[str]
     """Words for tables of people, whom `who` asks for."""
+    opening: Mapping[str, frozenset[str]]
+    """Where an opening may stand within a sentence: verbs, what follows them, and what may not go before."""
     openings: frozenset[str]
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
@@ -81,6 +83,7 @@ def grammar(language: str = "english") -> Grammar:
         measure_columns={name: tuple(words) for name, words in raw["measure_columns"].items()},
         follow_up={name: tuple(words) for name, words in raw["follow_up"].items()},
         people=frozenset(raw["people"]["words"]),
+        opening={name: frozenset(words) for name, words in raw["opening"].items()},
         openings=frozenset(_AT_START.split()),
     )
 
@@ -102,9 +105,14 @@ def phrases_at(tokens: Sequence[Token], start: int) -> list[tuple[int, Op]]:
 def _opens(tokens: Sequence[Token], start: int) -> bool:
     if start == 0 or tokens[start - 1].kind == "sign":
         return True
-    if tokens[start - 1].lower in ("please", "then", "you"):
+    before = tokens[start - 1].lower
+    if before in ("please", "then", "you"):
         return True
-    return tokens[start - 1].lower == "and" and tokens[start].lower in (
+    after = tokens[start + 1].lower if start + 1 < len(tokens) else ""
+    words = grammar().opening
+    if tokens[start].lower in words["verbs"] and after in words["objects"] and before not in words["inside"]:
+        return True
+    return before == "and" and tokens[start].lower in (
         "list",
         "find",
         "show",
