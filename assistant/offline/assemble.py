@@ -151,7 +151,7 @@ def _grouped_orders(form: Form) -> Form:
     return form
 
 
-def _choices(base: Form, shows: Sequence[str], unsaid: bool) -> Iterator[Choice]:
+def _choices(base: Form, shows: Sequence[str], unsaid: bool, related: int, things: bool) -> Iterator[Choice]:
     """The open points that matter to a form, in all their combinations."""
     exprs = (*base.select, *(s.expr for s in base.order), *compared(base.having))
     plain = not base.group and not any(e.agg for e in base.select)
@@ -166,6 +166,8 @@ def _choices(base: Form, shows: Sequence[str], unsaid: bool) -> Iterator[Choice]
         else ("rows",),
         ("join", "in") if not base.group and not base.having and len(tables_of(base)) > 1 else ("join",),
         ("measure", "count") if unsaid else ("measure",),
+        range(related),
+        ("rows", "things") if things else ("rows",),
         ("key", "shown") if base.group else ("key",),
     ):
         yield Choice(*point)
@@ -173,6 +175,11 @@ def _choices(base: Form, shows: Sequence[str], unsaid: bool) -> Iterator[Choice]
 
 def _unsaid(pick: Pick) -> bool:
     return pick.var is None and not pick.agg and not pick.measure
+
+
+def _uncounted(pick: Pick) -> bool:
+    """True for `most popular`, `most often`: something is counted, and nothing says what."""
+    return pick.var is None and pick.agg == "count"
 
 
 def drafts(
@@ -191,7 +198,9 @@ def drafts(
     base = assembler.form(Choice())
     if base is None:
         return []
-    for choice in _choices(base, shows, any(_unsaid(best.pick) for best in sketch.supers)):
+    unsaid = any(_unsaid(best.pick) for best in sketch.supers)
+    related = min(3, len(meaning.related) + 1) if any(_uncounted(best.pick) for best in sketch.supers) else 1
+    for choice in _choices(base, shows, unsaid, related, assembler.conditions.of_things):
         form = assembler.form(choice)
         if form is None or form in found:
             continue

@@ -16,5 +16,9 @@ class Choice:
     """Related rows that only must exist: joined (`join`), or tested without repeating rows (`in`)."""
     best: str = "measure"
     """What `best` means when nothing says it: the highest `measure` (revenue) or `count` of related rows."""
+    related: int = 0
+    """Which of the related tables a count is of, when the question says only `most popular` or `most often`."""
+    negation: str = "rows"
+    """What must not hold: of each of the `rows`, or of any row of the `things` shown (studios without a film by X)."""
     group: str = "key"
     """Group by the key and what is shown, or by what is `shown` only."""

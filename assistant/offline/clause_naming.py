@@ -305,7 +305,7 @@ class Naming(Row):
         spot = 1
         while True:
             ahead = self.peek(spot)
-            if ahead.is_op("aggregate") or (ahead.is_op("superlative") and ahead.op and not ahead.op.hint):
+            if ahead.is_op("aggregate", "superlative"):
                 run.append(ahead.op.value if ahead.op else "")
             elif not (
                 self._logic(ahead, "and") or self._logic(ahead, "of") or (ahead.is_op("sign") and ahead.text == ",")

@@ -6,7 +6,7 @@ from assistant.offline.clause_comparing import Comparing
 from assistant.offline.clause_naming import SURELY
 from assistant.offline.grammar import Op, grammar
 from assistant.offline.mentions import Item
-from assistant.offline.sketch import Order, Pick, Super, Var
+from assistant.offline.sketch import Order, Pick, Subquery, Super, Test, Var
 
 
 class Ranking(Comparing):
@@ -106,11 +106,42 @@ class Ranking(Comparing):
 
     def on_superlative(self, item: Item, op: Op) -> None:
         """`the oldest X`, `the most Y`, `top 5`."""
+        if self.head and self.extremes():
+            return
         after = self.peek(1)
         count = 1
         if after.kind == "number" and isinstance(after.value, int):
             count = after.value
         self.superlative(count)
+
+    def extremes(self) -> bool:
+        """`the shortest and the longest life span`, `the oldest and youngest member`: bounds, no ranking."""
+        run, hint, spot = list[str](), "", 0
+        while True:
+            item = self.peek(spot)
+            if item.is_op("superlative", "aggregate") and item.op:
+                run.append(item.op.value)
+                hint = hint or item.op.hint
+            elif not (self._logic(item, "and") or item.text == ","):
+                break
+            spot += 1
+        target = self.peek(spot)
+        if len(set(run)) < 2 or not hint or target.kind not in ("column", "table"):
+            return False
+        self.at += spot
+        shown = self.sketch.picks[-1] if self.sketch.picks else None
+        if target.kind == "column":
+            self.aggregate(run)
+            return True
+        self.at += 1
+        near = self.table(target)
+        if shown is not None and not shown.agg and shown.var and self._measured(shown):
+            self.sketch.picks.pop()
+            self.picked([Pick(shown.var, agg) for agg in run])
+        else:
+            var = Var("column", hint, [], near=near, tight=True, hint=hint, start=target.start)
+            self.picked([Pick(var, agg) for agg in run])
+        return True
 
     def superlative(self, count: int) -> None:  # noqa: C901, PLR0912, PLR0915  # one list of cases
         """A superlative at hand (or behind a number)."""
@@ -119,6 +150,8 @@ class Ranking(Comparing):
         assert op is not None
         prior = self.peek(-1)
         self.at += 1
+        if op.hint and self._comes_first(item):
+            return None
         if self.peek().kind == "number":
             self.at += 1
         if self.peek().is_op("superlative", "frequent") and self.peek().op:  # top 3 most expensive
@@ -210,6 +243,25 @@ class Ranking(Comparing):
         self.pending = None
         return None
 
+    def _comes_first(self, item: Item) -> bool:
+        """`heaviest first`: an order, no ranking."""
+        if self.peek().text.lower() != "first" or not self.peek(1).is_op("end", "sign"):
+            return False
+        self.at += 1
+        self._implied_order(item.text)
+        return True
+
+    def _implied_order(self, text: str) -> bool:
+        """File the order of `newest first`, `from youngest to oldest`; False when no kind of column is implied."""
+        words = text.lower().split()
+        spans = [tuple(words[i:j]) for i in range(len(words)) for j in (i + 2, i + 1) if j <= len(words)]
+        op = next((op for span in spans for op in grammar().phrases.get(span, ()) if op.hint and not op.weak), None)
+        if op is None or op.kind != "superlative" or op.hint in grammar().measures:
+            return False
+        var = Var("column", op.hint, [], near=self.sketch.subject, hint=op.hint)
+        self.sketch.orders.append(Order(Pick(var), op.value == "max"))
+        return True
+
     def _ranks(self, owner: Item, item: Item) -> bool:
         """True for a column one may rank by, named with its table: `the lowest savings balance`."""
         return item.kind == "column" and item.start == owner.end and item.score >= SURELY and self._summable(item)
@@ -287,6 +339,8 @@ class Ranking(Comparing):
         target = self.peek()
         pick = Pick(None, "count")
         shown_before = [p for p in self.sketch.picks if not p.agg]
+        before = self.peek(-2)
+        joined = self._logic(before, "and") or before.text == ","
         if target.kind == "table" and through and shown_before:
             self.at += 1
             self.table(target)
@@ -298,6 +352,9 @@ class Ranking(Comparing):
                 target = self.peek()
                 self.at += 1
             var = self.column(target) if target.kind == "column" else self.table(target)
+            if target.kind == "column" and shown_before and not joined:
+                self.add_test(Test(Pick(var), "=", [Subquery("mode" if op.value == "max" else "rarest", None)]))
+                return
             shown = Pick(var)
             if not any(p.var is var for p in self.sketch.picks):
                 self.sketch.picks.append(shown)
@@ -317,6 +374,8 @@ class Ranking(Comparing):
             self.skip("logic.of", "order.by", "group.by")
             if not self.order_keys(op.value == "down"):
                 self.at = spot
+                if not self.sketch.orders and self._implied_order(item.text):
+                    return
                 if self.sketch.orders:
                     self.sketch.orders[-1].descending = op.value == "down"
                 else:

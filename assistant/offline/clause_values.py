@@ -10,6 +10,7 @@ from assistant.offline.sketch import Operand, Pick, Subquery, Test, Var
 from tools.schemas.vocabulary import lemma
 
 OWNED_BY = frozenset({"by", "of", "from", "does", "do", "did"})
+QUOTES = frozenset("\"'“‘`")
 OWNS = frozenset({"have", "has", "had", "'s", "own", "owns"})
 
 
@@ -18,6 +19,8 @@ class Values(Naming):
 
     def on_value(self, item: Item) -> None:
         """A stored value: tests the column before or after it, or the columns that hold it."""
+        if self.within(item):
+            return
         owned = self._owning_around()
         pick = self.take_pending(item)
         values: list[Operand | Subquery | Link] = [*item.links] or [str(item.value)]
@@ -51,6 +54,19 @@ class Values(Naming):
             test.pick = Pick(var)
         self.stored = values
         self.add_test(test)
+
+    def within(self, item: Item) -> bool:
+        """`have 'a' in their names`: a text that a column contains."""
+        quoted = item.text[:1] in QUOTES
+        column = self.peek(2)
+        if not quoted or self.peek(1).text.lower() not in ("in", "within") or column.kind != "column":
+            return False
+        if self.lexicon.column(column.links[0].ref).column.family != "text" or self._tested_after(3):
+            return False
+        self.at += 3
+        self.pending = None
+        self.add_test(Test(Pick(self.column(column)), "like", [str(item.value)]))
+        return True
 
     def _owning_around(self) -> bool:
         """True where the value at hand owns what is asked for: `by X`, `of X`, `does X have`."""
@@ -116,6 +132,8 @@ class Values(Naming):
 
     def on_text(self, item: Item) -> None:
         """A quoted text that is no known value."""
+        if self.within(item):
+            return
         pick = self.take_pending(item)
         self.at += 1
         if pick is None and self.peek().kind == "column":

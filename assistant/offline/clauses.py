@@ -6,6 +6,9 @@ from assistant.offline.mentions import Item
 from assistant.offline.periods import Period
 from assistant.offline.sketch import Lack, Order, Pick, Sketch
 
+BEING = frozenset({"is", "are", "was", "were", "isn't", "aren't", "wasn't", "weren't", "other", "except", "excluding"})
+"""Words of negations that say what something is not, rather than what it has not."""
+
 
 class Clauses(Ranking):
     """One pass over the items; `sketch` holds what was read."""
@@ -185,7 +188,7 @@ class Clauses(Ranking):
     def on_negate(self, item: Item, op: Op) -> None:
         """What follows must not hold."""
         self.close_pending_for_negation()
-        self.lack = Lack(None)
+        self.lack = Lack(None, has=not set(item.text.lower().split()) & BEING)
         self.sketch.lacks.append(self.lack)
         self.head = False
 

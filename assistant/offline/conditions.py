@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from assistant.offline.choice import Choice
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Operator, Ref, refs_of
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Operator, Ref, Sort, refs_of
 from assistant.offline.grammar import grammar
 from assistant.offline.meaning import Meaning
 from assistant.offline.mentions import NAME, Link
@@ -112,7 +112,8 @@ class Conditions:
             return None
         value = test.values[0]
         if isinstance(value, Subquery):
-            return None
+            query = self.subquery(value, exprs[0]) if value.agg else None
+            return Compare(exprs[0], self._op(test.op), query) if query else None
         return Compare(exprs[0], self._op(test.op), self._scalar(value))
 
     def _op(self, op: str) -> Operator:
@@ -196,6 +197,9 @@ class Conditions:
 
     def subquery(self, query: Subquery, left: Expr) -> Form | None:
         """The one-cell query a comparison compares with."""
+        if query.agg in ("mode", "rarest"):
+            count = Sort(Expr(left.table, None, "count"), query.agg == "mode")
+            return Form((left,), group=(left,), order=(count,), limit=1)
         link = self.m.assignment.link(query.var)
         ref = link.ref if link and link.column else left.ref
         if ref is None:
@@ -266,11 +270,30 @@ class Conditions:
         others = [t for t in tables if t != main]
         if counted and not made and not others:
             return None
+        if not others and made and choice.negation == "things" and (ref := self._thing) is not None:
+            return Member(ref, self._no_nulls(Form((Expr(main, ref),), where=tuple(made))), negated=True)
         if not others:
             return self._inverse(made) if made else None
         if not link and made and self._to_one(main, others):
             return self._inverse(made)
         return self.exists(main, tuple(others), tuple(made), negated=True)
+
+    @property
+    def of_things(self) -> bool:
+        """True where a negation may be of all rows of a thing: `studios that never made a film with X`."""
+        return any(lack.has and lack.tests for lack in self.m.sketch.lacks) and self._thing is not None
+
+    @property
+    def _thing(self) -> Ref | None:
+        """The one column of the main table that is shown, when it names no single row."""
+        shown, _ = self.m.shown(Choice())
+        if len(shown) != 1 or shown[0].agg or shown[0].ref is None or shown[0].table != self.m.main:
+            return None
+        entry = self.m.lexicon.tables[self.m.main]
+        picks = self.m.sketch.picks
+        told = bool(picks and picks[0].var and picks[0].var.tight)
+        single = shown[0].ref.column in entry.key or (shown[0].ref.column in entry.display)
+        return None if single or told else shown[0].ref
 
     def _to_one(self, main: str, others: list[str]) -> bool:
         edges = self.m.graph.tree([main, *others])

@@ -148,6 +148,15 @@ def _repeats(form: Form, choice: Choice, meaning: Meaning) -> dict[str, float]:
         )
         found[f"count {kind} column"] = float(column)
         found[f"count {kind} asked"] = float(bool(meaning.question & _asked_different()))
+    if choice.negation == "things":
+        found["negated things"] = 1.0
+    if form.order and choice.related:
+        found["related further"] = float(choice.related)
+    if form.order and form.order[0].expr.agg == "count" and form.group:
+        owner = form.select[0].table if form.select else ""
+        key = meaning.lexicon.tables[owner].key if owner else ()
+        own = form.order[0].expr.table == owner and any(e.ref and e.ref.column in key for e in form.group)
+        found["counts itself"] = float(own and len(tables) == 1)
     if form.group:
         found[f"group {choice.group}"] = 1.0
         found[f"group {choice.group} limited"] = float(form.limit is not None)

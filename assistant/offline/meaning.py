@@ -12,6 +12,7 @@ from assistant.offline.measures import measure
 from assistant.offline.mentions import NAME, Link
 from assistant.offline.resolve import Assignment
 from assistant.offline.sketch import DURATION, Pick, Sketch
+from assistant.offline.tokens import stem
 
 _ASKING = frozenset({"which", "what", "who", "id", "identifier", "number", "code"})
 """Words that want rows told apart by their key; without them rows that have no name are shown whole."""
@@ -159,6 +160,20 @@ class Meaning:
             if {w.lemma for w in entry.words} & asked:
                 named.append((name, "*"))
         return tuple(dict.fromkeys(named))
+
+    @cached_property
+    def related(self) -> tuple[str, ...]:
+        """Tables whose rows belong to rows of the main one, those that the verbs of the question name first."""
+        children = dict.fromkeys(e.child for e in self.graph.edges[self.main] if e.parent == self.main != e.child)
+        stems = {stem(word) for word in self.question}
+
+        def told(name: str) -> int:
+            entry = self.lexicon.tables[name]
+            words = {word.lemma for word in entry.words} | {w for c in entry.columns.values() for w in c.lemmas}
+            own = {word.lemma for word in entry.words}
+            return -2 * len({stem(w) for w in own} & stems) - len({stem(w) for w in words} & stems)
+
+        return tuple(sorted(children, key=told))
 
     def shown(self, choice: Choice) -> tuple[tuple[Expr, ...], str]:
         """What is shown: expressions, or the table whose every column is."""

@@ -69,7 +69,8 @@ class Rankings:
                 exprs = [e for e in form.select if e.agg == order.pick.agg][:1] or [e for e in form.select if e.agg][:1]
             else:
                 exprs = self.m.exprs(order.pick, choice)
-            sorts.extend(Sort(expr, order.descending) for expr in exprs)
+            hint = order.pick.var.hint if order.pick.var else ""
+            sorts.extend(Sort(expr, order.descending != self._turned(hint, expr)) for expr in exprs)
         if not sorts:
             return form
         if any(s.expr.agg for s in sorts) and not form.group and (form.star or not all(e.agg for e in form.select)):
@@ -79,6 +80,9 @@ class Rankings:
         if measured and self.sketch.supers and form.group:
             form = form.change(select=tuple(dict.fromkeys((*form.select, *measured))))
         return form.change(order=tuple(dict.fromkeys(sorts)))
+
+    def _turned(self, hint: str, expr: Expr) -> bool:
+        return bool(hint and expr.ref) and turned(hint, self.lexicon.column(expr.ref))  # type: ignore[arg-type]
 
     def superlatives(self, form: Form, choice: Choice) -> Form:
         """The form cut to the best rows, by each superlative in turn."""
@@ -101,13 +105,12 @@ class Rankings:
         exprs = self.m.exprs(pick, choice)
         if counts and pick.var is None:
             aggs = [e for e in form.select if e.agg == "count"]
-            others = [t for t in self.m.joined() if t != self.m.main]
-            table = others[0] if others and not best.frequent else self.m.main
+            table = self._counted_table(form, best, choice)
             exprs = (aggs[0] if aggs else self.m.counted(table, replace(choice, count="rows")),)
         if not exprs:
             return form
         expr = exprs[0]
-        if pick.var is not None and pick.var.hint and expr.ref and turned(pick.var.hint, self.lexicon.column(expr.ref)):
+        if pick.var is not None and self._turned(pick.var.hint, expr):
             best = replace(best, descending=not best.descending)
         if expr.agg and not form.group:
             shown = tuple(e for e in form.select if not e.agg)
@@ -131,6 +134,18 @@ class Rankings:
         if form.order and form.limit is None and form.order[0].expr != expr:
             return form.change(order=(Sort(expr, best.descending), *form.order), limit=best.count)
         return form.change(order=(Sort(expr, best.descending),), limit=best.count)
+
+    def _counted_table(self, form: Form, best: Super, choice: Choice) -> str:
+        """The table whose rows `most` counts: one that is named, else one whose rows belong to what is shown."""
+        main = self.m.main
+        others = [table for table in self.m.joined() if table != main]
+        if others and not best.frequent:
+            return others[0]
+        entry = self.lexicon.tables[main]
+        shown = [e for e in form.select if not e.agg]
+        single = all(e.table == main and e.ref and e.ref.column in (*entry.display, *entry.key) for e in shown)
+        related = self.m.related if single else ()
+        return related[choice.related] if choice.related < len(related) else main
 
     def _best(self, form: Form, best: Super, choice: Choice) -> Form:
         """`best customers`, `top 5 products`: by revenue, or by number of related rows."""

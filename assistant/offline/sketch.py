@@ -93,6 +93,8 @@ class Lack:
     more: list[Var] = field(default_factory=list)
     """Further tables named within the negation."""
     tests: list[Test] = field(default_factory=list)
+    has: bool = False
+    """Said of what one has or did (`without`, `never`, `have no`), not of what one is."""
 
 
 @dataclass
