@@ -11,6 +11,9 @@ from assistant.offline.lexicon import ColumnEntry, Lexicon, TableEntry
 INFERRED = 1.4
 """Cost of an inferred key; a declared one costs 1."""
 
+TURN = 1.2
+"""Cost of going up to a parent and down to its other children: that they share a parent ties rows only loosely."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -122,22 +125,25 @@ class Graph:
 
     def _nearest(self, joined: Sequence[str], left: Sequence[str], via: set[tuple[str, str]]) -> list[Edge] | None:
         queue: list[tuple[float, int, str, list[Edge]]] = [(0.0, i, table, []) for i, table in enumerate(joined)]
-        seen: set[str] = set()
+        seen: set[tuple[str, bool]] = set()
         count = len(queue)
         while queue:
             cost, _, table, path = heapq.heappop(queue)
-            if table in seen:
+            up = bool(path) and path[-1].parent == table
+            if (table, up) in seen:
                 continue
-            seen.add(table)
+            seen.add((table, up))
             if table in left:
                 return path
             for position, edge in enumerate(self.edges[table]):
                 far = edge.other(table)
-                if far in seen or far == table:
+                if far == table or far in joined or any(far in (step.child, step.parent) for step in path):
                     continue
                 count += 1
                 named = any((edge.child, column) in via for column in edge.child_columns) or (far, "*") in via
-                heapq.heappush(queue, (cost + edge.cost - 0.3 * named + 0.001 * position, count, far, [*path, edge]))
+                turn = TURN if up and edge.parent == table and (table, "*") not in via else 0.0
+                step = edge.cost + turn - 0.3 * named + 0.001 * position
+                heapq.heappush(queue, (cost + step, count, far, [*path, edge]))
         return None
 
     def fans_out(self, start: str, edges: Sequence[Edge]) -> bool:
