@@ -10,6 +10,7 @@ from assistant.offline.sketch import DURATION, Pick, Super, Test, Var
 from assistant.offline.tokens import stem
 from tools.schemas.vocabulary import lemma, related
 
+IDS = frozenset({"id", "identifier", "number", "code", "key", "no"})
 SURELY = 0.8
 """From here on a column is named by its own words."""
 
@@ -41,6 +42,9 @@ class Naming(Row):
 
     def on_column(self, item: Item) -> None:  # noqa: C901  # one list of cases
         """A column: shown when in the head, else waiting for its value."""
+        if owners := self._rows_of(item):
+            self.on_table(replace(item, kind="table", links=owners))
+            return
         self.close_pending()
         if (item.links[0].weak or (self.sketch.subject is not None and self._happens(item))) and not self._tested_after(
             1
@@ -106,6 +110,20 @@ class Naming(Row):
             self.pending = pick
         else:
             self.pending = pick
+
+    def _rows_of(self, item: Item) -> tuple[Link, ...]:
+        """Tables for `customers` where only customer_id bears the word: rows are meant, not their numbers."""
+        if {lemma(word) for word in item.text.lower().split()} & IDS or self._tested_after(1):
+            return ()
+        found: dict[str, float] = {}
+        for link in item.links:
+            entry = self.lexicon.column(link.ref)
+            if "id" not in entry.lemmas or link.score > 0.75:
+                return ()
+            keyed = link.table if self.lexicon.tables[link.table].key == (link.column,) else ""
+            if owner := entry.target or keyed:
+                found.setdefault(owner, min(0.9, link.score + 0.25))
+        return tuple(Link(table, score=score) for table, score in found.items() if table in self.lexicon.tables)
 
     def _happens(self, item: Item) -> bool:
         """True for `deliver` where the column is delivered_at: what was done, nothing to show."""
