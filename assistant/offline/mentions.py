@@ -89,6 +89,8 @@ def links_at(lexicon: Lexicon, tokens: Sequence[Token], start: int) -> list[Item
         if tokens[end - 1].kind != "word" and not (tokens[end - 1].kind == "number" and end - start > 1):
             break
         span = tokens[start:end]
+        if span[-1].lower == "'s":  # `dog's` written together is no plural
+            continue
         if span[-1].lower in (
             "of",
             "the",
@@ -488,6 +490,8 @@ def _arcs(  # noqa: C901  # one list of cases
         ):
             continue
         strength = _STRENGTH.get(op.kind, 0.75) * (0.4 if op.weak else 1.0)
+        if op.kind == "unit" and end - start > 1 and start and tokens[start - 1].kind == "number":
+            strength = 1.2  # `18 years old` is no year and no age of its own
         length = (end - start) ** 1.25
         arcs.append((Item("op", start, end, " ".join(t.text for t in tokens[start:end]), op), strength * length))
     if period := period_at(tokens, start, today):

@@ -1,0 +1,168 @@
+"""Constructs of questions against a small made-up kennel: counts, orders, bounds, negations, paths."""
+
+from datetime import date
+from uuid import uuid4
+
+import pytest
+
+from assistant.offline.parser import read
+from tools.connectors.base import Column, ForeignKey, TableSchema, TypeFamily
+from tools.schemas.catalog import TrainedTable
+
+TODAY = date(2026, 11, 21)
+
+
+def table(
+    name: str,
+    columns: dict[str, TypeFamily],
+    keys: dict[str, str] | None = None,
+    values: dict[str, tuple[str, ...]] | None = None,
+) -> TrainedTable:
+    """A trained table whose first column is its key; `keys` are column -> table.column it refers to."""
+    shape = TableSchema(
+        schema_name="public",
+        name=name,
+        columns=tuple(Column(name=column, type=family, family=family) for column, family in columns.items()),
+        primary_key=(next(iter(columns)),),
+        foreign_keys=tuple(
+            ForeignKey(
+                name=f"fk_{column}",
+                columns=(column,),
+                target_schema="public",
+                target_table=target.split(".")[0],
+                target_columns=(target.split(".")[1],),
+            )
+            for column, target in (keys or {}).items()
+        ),
+    )
+    return TrainedTable(id=uuid4(), database_id=uuid4(), shape=shape, values=values or {})
+
+
+KENNEL = (
+    table("breeds", {"breed_id": "number", "breed_name": "text", "size_class": "text", "life_span": "number"}),
+    table(
+        "dogs",
+        {
+            "dog_id": "number",
+            "dog_name": "text",
+            "breed_id": "number",
+            "owner_id": "number",
+            "sire_id": "number",
+            "born": "date",
+            "age": "number",
+            "weight": "number",
+            "phone": "text",
+        },
+        {"breed_id": "breeds.breed_id", "owner_id": "owners.owner_id", "sire_id": "dogs.dog_id"},
+    ),
+    table(
+        "owners",
+        {"owner_id": "number", "owner_name": "text", "city": "text", "phone": "text"},
+        values={"city": ("Aachen", "Bonn")},
+    ),
+    table(
+        "treatments",
+        {"treatment_id": "number", "dog_id": "number", "vet_id": "number", "cost": "number", "list_price": "number"},
+        {"dog_id": "dogs.dog_id", "vet_id": "vets.vet_id"},
+    ),
+    table("vets", {"vet_id": "number", "vet_name": "text", "city": "text", "clinic": "text"}),
+    table(
+        "films",
+        {
+            "film_id": "number",
+            "title": "text",
+            "studio": "text",
+            "director": "text",
+            "price": "number",
+            "year": "number",
+        },
+        values={"director": ("Ann Lee", "Bo Kim"), "studio": ("Alpha", "Beta")},
+    ),
+)
+
+
+def sql(question: str) -> str:
+    best = read(question, KENNEL, "postgres", TODAY).best
+    assert best is not None, question
+    return best.sql
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        # what a comparison belongs to
+        ("films made before 1990 or after 2010", ["year < 1990 OR year > 2010"]),
+        ("How many dogs are 7 years old?", ["COUNT(*)", "age = 7"]),
+        ("Show the titles of films with at least a price of 20", ["price >= 20"]),
+        ("Which owners have two or more dogs?", ["COUNT(*) >= 2"]),
+        ("Which studios made more than one film?", ["studio", "COUNT(*) > 1"]),
+        # texts within texts
+        ("owners whose name contains the letter t", ["owner_name ILIKE '%t%'"]),
+        ("dogs whose name contains the word you", ["dog_name ILIKE '%you%'"]),
+        ('Which owners have "ann" in their names?', ["owner_name ILIKE '%ann%'"]),
+        # whose column it is
+        ("List the phone numbers of all owners", [" phone FROM owners"]),
+        ("Show each dog's name and weight", ["SELECT dog_name, weight FROM dogs"]),
+        # orders that an adjective implies
+        ("names of dogs, heaviest first", ["dog_name", "ORDER BY weight DESC"]),
+        ("names of dogs from youngest to oldest", ["dog_name", "ORDER BY age ASC"]),
+        # bounds
+        ("What are the shortest and the longest life span of the breeds?", ["MIN(life_span)", "MAX(life_span)"]),
+        ("For each size class, the shortest and longest life span", ["MIN(life_span)", "MAX", "GROUP BY size_class"]),
+        # a verb within a sentence, a second question beside the first
+        ("For each studio show the number of films", ["studio", "COUNT(*)", "GROUP BY studio"]),
+        (
+            "Which studio has the highest average price, and what is the average price?",
+            ["SELECT studio, AVG(price)", "ORDER BY AVG(price) DESC"],
+        ),
+        # averages of groups against the average of all
+        (
+            "Which studios have an average price higher than the average price of all films?",
+            ["GROUP BY studio", "HAVING AVG(price) > (SELECT AVG(price)"],
+        ),
+        # the most common value as a condition
+        ("titles of films by the most common director", ["director = (SELECT director", "GROUP BY director"]),
+        # what is counted when nothing says it
+        ("Which dog was treated most often?", ["JOIN treatments", "ORDER BY COUNT(*) DESC"]),
+        # no row of a thing
+        ("Which studios have never made a film with director Ann Lee?", ["NOT studio IN (SELECT studio", "Ann Lee"]),
+    ],
+)
+def test_a_construct_is_read_as_meant(question: str, parts: list[str]) -> None:
+    made = sql(question)
+
+    assert all(part in made for part in parts), made
+
+
+def test_a_path_over_a_bridge_is_taken_before_one_over_a_shared_parent() -> None:
+    shop = (
+        table("departments", {"department_id": "number", "department_name": "text"}),
+        table(
+            "students",
+            {"student_id": "number", "student_name": "text", "department_id": "number"},
+            {"department_id": "departments.department_id"},
+        ),
+        table(
+            "courses",
+            {"course_id": "number", "course_name": "text", "department_id": "number"},
+            {"department_id": "departments.department_id"},
+        ),
+        table(
+            "enrolments",
+            {"enrolment_id": "number", "student_id": "number", "course_id": "number"},
+            {"student_id": "students.student_id", "course_id": "courses.course_id"},
+        ),
+    )
+    best = read("names of students with the names of their courses", shop, "postgres", TODAY).best
+
+    assert best is not None and "enrolments" in best.sql and "departments" not in best.sql
+
+
+def test_a_noun_that_only_an_id_bears_means_the_rows() -> None:
+    bank = (
+        table("accounts", {"customer_id": "number", "name": "text", "balance": "number"}),
+        table("savings", {"customer_id": "number", "amount": "number"}, {"customer_id": "accounts.customer_id"}),
+    )
+    best = read("What are the names of all customers?", bank, "postgres", TODAY).best
+
+    assert best is not None and best.sql == "SELECT name FROM accounts"
