@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from assistant.accounts import find_person
 from assistant.address import came_from
 from assistant.agent import agent, choose_model
-from assistant.api import PREFIX, create_api
+from assistant.api import create_api, mount
 from assistant.chat import runtime
 from tools import logs
 from tools.errors import AssistantError, ConfigurationError, NotAllowed
@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(AssistantError, _tell)
     app.include_router(health)
     app.include_router(downloads())
-    app.mount(PREFIX, api)
+    mount(app, api)
     app.include_router(unknown)
     mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
     runtime.mend(_tell)

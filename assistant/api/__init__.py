@@ -4,6 +4,6 @@
 requests small and short, `pages` parts long lists, `streams` sends events as they happen.
 """
 
-from assistant.api.app import PREFIX, Api, create_api
+from assistant.api.app import PREFIX, Api, create_api, mount
 
-__all__ = ["PREFIX", "Api", "create_api"]
+__all__ = ["PREFIX", "Api", "create_api", "mount"]

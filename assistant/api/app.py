@@ -1,10 +1,12 @@
 """The REST API as one application, mounted at /api/v1 of the web process."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
+from starlette.routing import Mount
 
 from assistant.api import problems, reference
 from assistant.api.bounds import Bounds
@@ -57,6 +59,13 @@ def create_api(settings: Settings) -> Api:
         api.include_router(noun.router)
     api.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return api
+
+
+def mount(app: FastAPI, api: Api) -> None:
+    """Serve the API below its prefix, whatever the rest of a path holds: Starlette's own ends at a line break."""
+    place = Mount(PREFIX, api)
+    place.path_regex = re.compile(place.path_regex.pattern, re.DOTALL)
+    app.router.routes.append(place)
 
 
 def _name(route: APIRoute) -> str:

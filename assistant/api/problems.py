@@ -12,11 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from tools.errors import AssistantError, NotSignedIn, TooMany
 
 log = structlog.get_logger(__name__)
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -129,12 +131,19 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(HTTPException)
     async def by_framework(request: Request, error: HTTPException) -> JSONResponse:
         title = HTTPStatus(error.status_code).phrase.capitalize()
-        detail = str(error.detail)
+        detail, headers = str(error.detail), dict(error.headers or {})
         if error.status_code == 404:
             detail = f"No route {request.url.path!r}; {request.scope.get('root_path', '')}/docs lists those there are."
         elif error.status_code == 405:
-            detail = f"{request.url.path!r} takes other methods than {request.method}: see the Allow header."
-        return respond(request, error.status_code, title, detail, headers=error.headers)
+            headers["Allow"] = ", ".join(_methods(request))
+            detail = f"{request.url.path!r} takes {headers['Allow']}, not {request.method}."
+        return respond(request, error.status_code, title, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of all routes of this path: the framework names those of the first alone."""
+    asked = [{**request.scope, "method": method} for method in METHODS]
+    return [one["method"] for one in asked if any(r.matches(one)[0] is Match.FULL for r in request.app.routes)]
 
 
 def unexpected(request: Request) -> JSONResponse:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from assistant import past
 from assistant.api import streams
@@ -34,7 +34,7 @@ class Question(Body):
 class Decisions(Body):
     """A yes or no for each call that waits."""
 
-    approvals: dict[str, bool] = Field(min_length=1, max_length=50, examples=[{"call_1": True}])
+    approvals: dict[str, StrictBool] = Field(min_length=1, max_length=50, examples=[{"call_1": True}])
 
 
 @router.post("/ask", **ASKED)

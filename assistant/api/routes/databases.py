@@ -1,7 +1,7 @@
 """Databases to ask: register, list, check, rename, forget."""
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr, StrictBool
 from pydantic.config import JsonDict
 
 from assistant.api.bodies import Body
@@ -29,7 +29,7 @@ class Registration(Body):
     url: SecretStr | None = Field(default=None, max_length=2000)
     """`postgresql://`, `mysql://` or `mariadb://`."""
     address: Address | None = None
-    train: bool = True
+    train: StrictBool = True
     """Train its tables at once."""
 
     def where(self) -> Address:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
 from assistant.api.bodies import Body
@@ -32,7 +32,7 @@ class Statement(Body):
 class Rating(Body):
     """A thumb: up, down, or neither."""
 
-    liked: bool | None
+    liked: StrictBool | None
 
 
 @router.post("/databases/{database}/query")

@@ -15,7 +15,9 @@ router = APIRouter(prefix="/databases/{database}", tags=["tables"])
 class Description(Body):
     """What a table is about, in a person's words."""
 
-    text: str = Field(max_length=5000, examples=["Orders as they came in, one row each, cancelled ones included."])
+    description: str = Field(
+        max_length=5000, examples=["Orders as they came in, cancelled ones included."]
+    )
     """Empty to go back to the description written by rule."""
 
 
@@ -25,16 +27,16 @@ async def list_tables(box: Box, person: Person, database: str, paging: Paged) ->
     return paging.whole(await schemas.catalog(box, person, database))
 
 
-@router.put("/tables/{table:path}/description")
-async def describe(box: Box, person: Person, database: str, table: str, body: Description) -> TrainedTable:
-    """Describe a table by hand; training keeps the words."""
-    return await schemas.set_description(box, person, database, table, body.text)
-
-
 @router.get("/tables/{table:path}")
 async def get_table(box: Box, person: Person, database: str, table: str) -> TrainedTable:
     """Show one table with all that is known of it: columns, keys, frequent values, samples, notes."""
     return await schemas.describe(box, person, database, table)
+
+
+@router.patch("/tables/{table:path}")
+async def describe(box: Box, person: Person, database: str, table: str, body: Description) -> TrainedTable:
+    """Describe a table by hand; training keeps the words."""
+    return await schemas.set_description(box, person, database, table, body.description)
 
 
 @router.get("/relationships")

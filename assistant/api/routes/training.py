@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from assistant.api.bodies import Body
 from assistant.api.once import KeepingRoute, Once
@@ -22,7 +22,7 @@ class Training(Body):
 
     tables: str = Field(default="*", max_length=5000)
     """Names or patterns parted by commas; `*` for all."""
-    force: bool = False
+    force: StrictBool = False
     """Train again what has not changed."""
 
 

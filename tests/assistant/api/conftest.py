@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from assistant.api import PREFIX, Api, create_api
+from assistant.api import PREFIX, Api, create_api, mount
 from assistant.api.person import asking
 from tools.settings import Settings
 from tools.toolbox import Actor, Toolbox
@@ -20,7 +20,7 @@ def mounted(box: Toolbox, person: Actor | None = None, settings: Settings | None
     if person is not None:
         api.dependency_overrides[asking] = lambda: person.model_copy(update={"door": "rest"})
     app = FastAPI()
-    app.mount(PREFIX, api)
+    mount(app, api)
     return app, api
 
 

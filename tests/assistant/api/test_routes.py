@@ -56,7 +56,7 @@ async def test_tables_relationships_and_words(rest: httpx.AsyncClient, sales: st
     assert "link" not in following.headers
     related = (await rest.get("/databases/sales/relationships")).json()["items"]
     assert [(one["table"], one["target"]) for one in related] == [("public.orders", "public.customers")]
-    described = await rest.put("/databases/sales/tables/orders/description", json={"text": "What came in."})
+    described = await rest.patch("/databases/sales/tables/orders", json={"description": "What came in."})
     assert described.json()["description"] == "What came in."
     assert (await rest.get("/databases/sales/tables/public.orders")).json()["edited"]
     note = (await rest.post("/databases/sales/notes", json={"text": "revenue means paid orders"})).json()
