@@ -15,9 +15,7 @@ router = APIRouter(prefix="/databases/{database}", tags=["tables"])
 class Description(Body):
     """What a table is about, in a person's words."""
 
-    description: str = Field(
-        max_length=5000, examples=["Orders as they came in, cancelled ones included."]
-    )
+    description: str = Field(max_length=5000, examples=["Orders as they came in, cancelled ones included."])
     """Empty to go back to the description written by rule."""
 
 
