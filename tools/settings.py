@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     worker_processes: Annotated[int, Field(ge=1, le=64)] = 2
     """Jobs that `python -m workers` runs at the same time."""
 
+    # Sync
+    sync_starts_a_minute: Annotated[int, Field(ge=0)] = 10
+    """Syncs that a workspace may start within a minute; 0: any number."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     demo: bool = True

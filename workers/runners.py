@@ -7,6 +7,7 @@ from tools.errors import Invalid
 from tools.jobs import Runner
 
 RUNNERS = {
+    "sync": "tools.sync.run_sync",
     "train": "tools.schemas.training.run_training",
 }
 """Kind of job -> dotted name of its runner: imported when first needed, so that a worker starts without them."""

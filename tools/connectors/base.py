@@ -1,8 +1,9 @@
 """What every dialect's connector offers, and the one shape of a table that both dialects fill."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -175,3 +176,31 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Close the pool; a second call does nothing."""
+
+
+Cells: TypeAlias = "list[bytes | None]"
+"""One row as the server's text of each column; None is NULL."""
+
+
+@dataclass(frozen=True)
+class BulkReading:
+    """A read of a whole table, to come as lines of PostgreSQL's COPY text format."""
+
+    sql: str
+    """A SELECT made by `tools.sync`; whatever a person wrote in it has passed the guard."""
+    seconds: float
+    """After so long it is stopped at the server."""
+    line: Callable[[Cells], bytes] | None = None
+    """Makes the line of a row, where the server itself cannot; None where it does."""
+
+
+@runtime_checkable
+class BulkReader(Protocol):
+    """A connector that can read whole tables fast."""
+
+    async def pour(self, reading: BulkReading, sink: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        """Hand the lines to `sink` in blocks (of any cut) as they come, waiting for it each time.
+
+        Read-only, rolled back, and stopped at the server when `sink` raises or the task is cancelled. Raises like
+        Connector.fetch.
+        """

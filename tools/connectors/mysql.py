@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from math import prod
 from pathlib import Path
@@ -16,8 +16,9 @@ from pymysql.err import MySQLError
 from tools.connectors import mysql_catalog as catalog
 from tools.connectors import reach
 from tools.connectors.addresses import resolve
-from tools.connectors.base import Address, Dialect, Greeting, ReadLimits, Rows, TableSchema
+from tools.connectors.base import Address, BulkReading, Dialect, Greeting, ReadLimits, Rows, TableSchema
 from tools.connectors.cells import Sheet, shorten
+from tools.connectors.mysql_bulk import pour_rows
 from tools.connectors.mysql_wire import Wire, describe
 from tools.connectors.opening import check_opening
 from tools.connectors.pool import Handling, Pool
@@ -126,6 +127,13 @@ class MySQLConnector:
             if step["select_type"] in ("SIMPLE", "PRIMARY", "UNION") and step["rows"] is not None:
                 outer.setdefault(step["id"], []).append(int(step["rows"]))
         return sum(prod(rows) for rows in outer.values()) if outer else None
+
+    async def pour(self, reading: BulkReading, sink: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        """Hand whole tables to `sink`, a line a row; see base.BulkReader."""
+        assert reading.line is not None, "MySQL does not write COPY lines itself"
+        check_opening(reading.sql, self.dialect)
+        async with self._reading(reading.seconds, reading.sql) as wire:
+            await pour_rows(wire, reading.sql, reading.line, sink)
 
     async def close(self) -> None:
         """Close the pool; a second call does nothing."""

@@ -4,12 +4,14 @@ import ssl
 from typing import Any
 
 import aiomysql
-from pymysql.constants import CLIENT, FIELD_TYPE
+from pymysql.constants import CLIENT, CR, FIELD_TYPE
+from pymysql.err import OperationalError
 
 from tools.connectors import reach
 from tools.connectors.base import Address, ResultColumn, TypeFamily
 from tools.connectors.cells import Kind, iso, number
 
+READ_BYTES = 262_144
 BINARY = 63
 """The character set number of bytes."""
 
@@ -128,6 +130,19 @@ class Wire(aiomysql.Connection):  # type: ignore[misc]  # aiomysql carries no ty
         """The next row of the statement begun; None after the last."""
         row: tuple[Any, ...] | None = await self._result._read_rowdata_packet_unbuffered()  # noqa: SLF001 - a cursor would ask for warnings too, in a round trip of its own
         return row
+
+    async def read_raw(self) -> bytes:
+        """The next bytes of the rows of the statement begun, as they come off the line."""
+        data: bytes = await self._reader.read(READ_BYTES)
+        if not data:
+            raise OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query")
+        return data
+
+    def end_raw(self) -> None:
+        """Take note that all rows have been read raw."""
+        result: Any = self._result
+        result.unbuffered_active = False
+        result.connection = None
 
     @property
     def unread(self) -> bool:

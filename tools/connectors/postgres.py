@@ -5,7 +5,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,7 +16,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from tools.connectors import postgres_catalog as catalog
 from tools.connectors import reach
 from tools.connectors.addresses import resolve
-from tools.connectors.base import Address, Dialect, Greeting, ReadLimits, Rows, TableSchema
+from tools.connectors.base import Address, BulkReading, Dialect, Greeting, ReadLimits, Rows, TableSchema
 from tools.connectors.cells import Sheet, shorten
 from tools.connectors.opening import check_opening
 from tools.connectors.pool import Handling, Pool
@@ -148,6 +148,12 @@ class PostgresConnector:
             plan = await session.wire.fetchval(f"EXPLAIN (FORMAT JSON) {sql}")
         rows = json.loads(plan)[0].get("Plan", {}).get("Plan Rows")
         return int(rows) if rows is not None else None
+
+    async def pour(self, reading: BulkReading, sink: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        """Hand whole tables to `sink` as the server's own COPY lines; see base.BulkReader."""
+        check_opening(reading.sql, self.dialect)
+        async with self._reading(reading.seconds) as session:
+            await session.wire.copy_from_query(reading.sql, output=sink)
 
     async def close(self) -> None:
         """Close the pool; a second call does nothing."""

@@ -6,7 +6,7 @@ paste, `database` is what every reader sees.
 
 from tools.databases.credentials import rotate_key
 from tools.databases.database import Database, read_only_grants, write_warning
-from tools.databases.health import check, connect, try_address
+from tools.databases.health import Watched, check, connect, try_address
 from tools.databases.registry import (
     Forgotten,
     consequence_of_forgetting,
@@ -22,6 +22,7 @@ from tools.databases.urls import address_from_url, carries_password
 __all__ = [
     "Database",
     "Forgotten",
+    "Watched",
     "address_from_url",
     "carries_password",
     "check",

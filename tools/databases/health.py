@@ -1,17 +1,27 @@
 """Reaching a registered database, and keeping note of whether it answers."""
 
-from collections.abc import Awaitable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import func, update
 
-from tools.connectors.base import Address, Connector, Dialect, Greeting, ReadLimits, Rows, TableSchema
+from tools.connectors.base import (
+    Address,
+    BulkReader,
+    BulkReading,
+    Connector,
+    Dialect,
+    Greeting,
+    ReadLimits,
+    Rows,
+    TableSchema,
+)
 from tools.connectors.reach import Unreached
 from tools.databases.credentials import address_of
 from tools.databases.database import Database, outage
 from tools.databases.rows import find, shown
-from tools.errors import AssistantError, DatabaseUnreachable, NotAllowed, StoreUnavailable
+from tools.errors import AssistantError, DatabaseUnreachable, Invalid, NotAllowed, StoreUnavailable
 from tools.store.models import DatabaseRow
 from tools.toolbox import Actor, Toolbox
 
@@ -20,7 +30,7 @@ Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
 
-async def connect(box: Toolbox, actor: Actor, name: str) -> tuple[Database, Connector]:
+async def connect(box: Toolbox, actor: Actor, name: str) -> tuple[Database, "Watched"]:
     """Give a database and its connector; the credential is decrypted here and nowhere else.
 
     No socket is opened yet. What the connector then meets is noted when it changes: the first failure, the first
@@ -112,6 +122,12 @@ class Watched:
     async def estimate(self, sql: str, seconds: float) -> int | None:
         """See base.Connector."""
         return await self._watch(self.connector.estimate(sql, seconds))
+
+    async def pour(self, reading: BulkReading, sink: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        """See base.BulkReader; Invalid where the dialect's connector is none."""
+        if not isinstance(self.connector, BulkReader):
+            raise Invalid(f"Databases of dialect {self.dialect!r} cannot be synced.")
+        await self._watch(self.connector.pour(reading, sink))
 
     async def close(self) -> None:
         """Close the pool underneath, which others may share: Connectors.drop is the usual way."""

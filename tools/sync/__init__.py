@@ -1,0 +1,34 @@
+"""Sync: rows of registered databases as documents that can be searched; the only path by which they come.
+
+The path: `start_sync` records a job -> `run_sync` looks at the database, `planning` decides for each table what is read
+and how its rows become documents (`plan`) -> `selection` and a compiler per dialect make the SQL -> `read` brings lines
+in chunks -> `load` writes what is new or changed -> `deletes` marks what is gone -> `outcome` says how it ended.
+"""
+
+from tools.sync.load import Counts
+from tools.sync.options import SyncOptions
+from tools.sync.plan import Field, PlanChanges, SyncPlan
+from tools.sync.plans import edit_plan, plan_of, reset_plan
+from tools.sync.preview import SyncPreview, TablePreview, preview
+from tools.sync.run import run_sync
+from tools.sync.start import start_sync
+from tools.sync.state import SyncState, states, summary
+
+__all__ = [
+    "Counts",
+    "Field",
+    "PlanChanges",
+    "SyncOptions",
+    "SyncPlan",
+    "SyncPreview",
+    "SyncState",
+    "TablePreview",
+    "edit_plan",
+    "plan_of",
+    "preview",
+    "reset_plan",
+    "run_sync",
+    "start_sync",
+    "states",
+    "summary",
+]

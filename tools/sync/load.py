@@ -1,0 +1,239 @@
+"""Writing documents: lines into a staging table, and from there set-based what is new or has changed."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tools.errors import QueryFailed, StoreUnavailable
+from tools.jobs.patience import RESTARTING
+from tools.sync.read import unescaped
+
+COPY_BLOCK = 524_288
+MOST_REJECTS = 1000
+"""Of one chunk: with more the fault is not in the rows."""
+RAW_CHARACTERS = 10_000
+ROW_FAULTS = ("22", "23", "54")
+"""Classes of SQLSTATE that blame the data: wrong values, broken constraints, limits exceeded."""
+
+SETTINGS = text("""
+SELECT set_config('timezone', 'UTC', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)
+""")
+"""Dates without a zone are UTC; a chunk finds its documents by the index, not by reading all there are."""
+
+STAGING = text("""
+CREATE TEMPORARY TABLE IF NOT EXISTS sync_staging (
+    source_key text NOT NULL, title text NOT NULL, body text NOT NULL, tags text[] NOT NULL,
+    happened_at timestamptz, data jsonb NOT NULL
+) ON COMMIT DELETE ROWS
+""")
+EMPTY = text("DELETE FROM pg_temp.sync_staging")
+
+HASH = """
+decode(md5(concat_ws(chr(31), cast(:entity AS text), s.title, s.body, array_to_string(s.tags, chr(30)),
+                     coalesce(extract(epoch FROM s.happened_at)::text, ''), s.data::text)), 'hex')
+"""
+"""The one definition of a document's hash, whatever source and path the row came by."""
+
+HASHED = f"""
+SELECT CASE WHEN cast(:keyed AS boolean) THEN s.source_key ELSE encode({HASH}, 'hex') END AS source_key,
+       s.title, s.body, s.tags, s.data, s.happened_at, {HASH} AS hash
+FROM pg_temp.sync_staging s
+"""  # noqa: S608 - constants
+
+UPDATE = text(f"""
+UPDATE tabletalk.documents d SET
+    entity = :entity, title = s.title, body = s.body, tags = s.tags, data = s.data, happened_at = s.happened_at,
+    hash = s.hash, changed_at = now(), deleted_at = NULL
+FROM ({HASHED}) s
+WHERE d.database_id = :database AND d.table_name = :table AND d.source_key = s.source_key
+  AND (d.hash <> s.hash OR d.deleted_at IS NOT NULL)
+""")  # noqa: S608 - constants
+
+INSERT = f"""
+INSERT INTO tabletalk.documents
+    (workspace_id, database_id, table_name, source_key, entity, title, body, tags, data, happened_at, hash)
+SELECT :workspace, :database, :table, s.source_key, :entity, s.title, s.body, s.tags, s.data, s.happened_at, s.hash
+FROM ({HASHED}) s
+"""  # noqa: S608 - constants
+INSERT_FIRST = text(INSERT)
+INSERT_NEW = text(f"""
+{INSERT}
+WHERE NOT EXISTS (
+    SELECT FROM tabletalk.documents d
+    WHERE d.database_id = :database AND d.table_name = :table AND d.source_key = s.source_key
+)
+ON CONFLICT (database_id, table_name, source_key) DO NOTHING
+""")
+
+REJECT = text("""
+INSERT INTO tabletalk.sync_rejects (workspace_id, database_id, job_id, table_name, source_key, reason, raw)
+VALUES (:workspace, :database, :job, :table, :key, :reason, :raw)
+""")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the rows of one table."""
+
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(**{name: value + getattr(other, name) for name, value in self.as_dict().items()})
+
+    def as_dict(self) -> dict[str, int]:
+        """Name -> number."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the documents of one table go."""
+
+    workspace: UUID
+    database: UUID
+    table: str
+    entity: str
+    job: int
+    keyed: bool
+    first: bool = False
+    """No document of this table is there yet: nothing has to be looked up."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the statements above take."""
+        return {
+            "workspace": self.workspace,
+            "database": self.database,
+            "table": self.table,
+            "entity": self.entity,
+            "keyed": self.keyed,
+        }
+
+
+async def write(session: AsyncSession, where: Destination, data: bytes, rows: int) -> Counts:
+    """Write lines of documents in the session's transaction, keeping aside those that cannot be documents.
+
+    Gives what became of them. StoreUnavailable when the store goes away meanwhile.
+    """
+    await session.execute(SETTINGS)
+    await session.execute(STAGING)
+    try:
+        return await _attempt(session, where, data, rows)
+    except (asyncpg.PostgresError, DBAPIError) as error:
+        if not _blames_rows(error):
+            raise
+    counts, rejects = Counts(), _Rejects(where)
+    await _halve(session, replace(where, first=False), data, rejects)
+    counts = rejects.counts
+    await rejects.keep(session)
+    return counts
+
+
+async def _attempt(session: AsyncSession, where: Destination, data: bytes, rows: int) -> Counts:
+    """Write lines, all or none."""
+    async with session.begin_nested():
+        await copy(session, "sync_staging", data)
+        if where.first and where.keyed:
+            await session.execute(INSERT_FIRST, where.parameters)
+            return Counts(read=rows, new=rows)
+        changed = _rows(await session.execute(UPDATE, where.parameters))
+        new = _rows(await session.execute(INSERT_NEW, where.parameters))
+    return Counts(read=rows, new=new, changed=changed, unchanged=rows - new - changed)
+
+
+@dataclass
+class _Rejects:
+    where: Destination
+    counts: Counts = field(default_factory=Counts)
+    kept: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, line: bytes, error: Exception) -> None:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        self.kept.append(
+            {
+                **{name: value for name, value in self.where.parameters.items() if name not in ("entity", "keyed")},
+                "job": self.where.job,
+                "key": unescaped(line.partition(b"\t")[0])[:RAW_CHARACTERS],
+                "reason": reason.rpartition(">: ")[2],
+                "raw": line[: RAW_CHARACTERS * 4].decode(errors="replace").replace("\x00", "")[:RAW_CHARACTERS],
+            }
+        )
+        self.counts += Counts(read=1, rejected=1)
+        if len(self.kept) > MOST_REJECTS:
+            raise QueryFailed(
+                f"More than {MOST_REJECTS:,} rows of {self.where.table} in a row cannot become documents: "
+                f"{self.kept[0]['reason']}. Ignore the column that it is about in the sync plan."
+            )
+
+    async def keep(self, session: AsyncSession) -> None:
+        if self.kept:
+            await session.execute(REJECT, self.kept)
+
+
+async def _halve(session: AsyncSession, where: Destination, data: bytes, rejects: _Rejects) -> None:
+    """Write lines by ever smaller halves, until those that cannot be written stand alone."""
+    rows = data.count(b"\n")
+    try:
+        await session.execute(EMPTY)
+        rejects.counts += await _attempt(session, where, data, rows)
+    except (asyncpg.PostgresError, DBAPIError) as error:
+        if not _blames_rows(error):
+            raise
+        if rows == 1:
+            rejects.add(data, error)
+            return
+        middle = data.rfind(b"\n", 0, len(data) // 2) + 1 or data.index(b"\n") + 1
+        await _halve(session, where, data[:middle], rejects)
+        await _halve(session, where, data[middle:], rejects)
+
+
+def _blames_rows(error: Exception) -> bool:
+    state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+    return state[:2] in ROW_FAULTS
+
+
+async def copy(session: AsyncSession, table: str, data: bytes) -> None:
+    """Copy lines into a temporary table of the session's own; StoreUnavailable when the store goes away."""
+    await copy_from(session, table, _blocks(data))
+
+
+async def copy_from(session: AsyncSession, table: str, blocks: AsyncIterator[bytes]) -> None:
+    """Copy lines as they come into a temporary table of the session's own."""
+    raw = (await (await session.connection()).get_raw_connection()).driver_connection
+    assert isinstance(raw, asyncpg.Connection)
+    try:
+        await raw.copy_to_table(table, source=blocks, schema_name="pg_temp")
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        raise StoreUnavailable(f"Tabletalk's own store went away ({error}). Nothing is lost.") from error
+    except asyncpg.PostgresError as error:
+        state = error.sqlstate or ""
+        if state in RESTARTING or state[:2] in ("08", "53", "57"):
+            raise StoreUnavailable(f"Tabletalk's own store went away ({error}). Nothing is lost.") from error
+        raise
+
+
+async def _blocks(data: bytes) -> AsyncIterator[bytes]:
+    view = memoryview(data)
+    for start in range(0, len(data), COPY_BLOCK):
+        yield bytes(view[start : start + COPY_BLOCK])
+
+
+def _rows(result: Any) -> int:
+    return int(result.rowcount)
+
+
+def counts_of(raw: Mapping[str, Any] | None) -> Counts:
+    """The counts in a JSON object; other names in it are left."""
+    return Counts(**{name: int((raw or {}).get(name, 0)) for name in Counts.__dataclass_fields__})

@@ -1,0 +1,187 @@
+"""What a run is going to do with each table: its plan, full or incremental, from which watermark, how many rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tools import databases
+from tools.connectors.base import Connector, ReadLimits, TableSchema
+from tools.databases import Database
+from tools.errors import Invalid, Upstream
+from tools.schemas import TrainedTable, catalog
+from tools.schemas.drift import compare
+from tools.schemas.matching import chosen, is_everything, patterns
+from tools.settings import Settings
+from tools.sync.options import SyncOptions
+from tools.sync.plan import PlanChanges, SyncPlan, derive
+from tools.sync.plans import read_changes
+from tools.sync.selection import Selection, changed_since, select
+from tools.sync.state import SyncState, read_states
+from tools.toolbox import Actor, Toolbox
+
+ESTIMATE_SECONDS = 2.0
+VIEWS = ("view", "foreign table")
+"""Synced when they are named, not with `*`: a view repeats what its tables hold."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A database as a run sees it: its tables, what people changed in their plans, how far each is."""
+
+    database: Database
+    connector: "databases.Watched"
+    tables: tuple[TrainedTable, ...]
+    changes: Mapping[str, PlanChanges]
+    states: Mapping[str, SyncState]
+    now: datetime
+
+    @property
+    def catalog(self) -> tuple[TableSchema, ...]:
+        """The shapes of all tables."""
+        return tuple(table.shape for table in self.tables)
+
+    def asked(self, tables: str | Sequence[str]) -> list[TrainedTable]:
+        """The tables that names or patterns mean; NotFound names near ones."""
+        wanted = patterns(tables)
+        found = chosen(self.tables, wanted, self.database.name)
+        return [table for table in found if table.shape.kind not in VIEWS] if is_everything(wanted) else found
+
+
+@dataclass(frozen=True)
+class Task:
+    """One table of a run."""
+
+    shape: TableSchema
+    plan: SyncPlan
+    selection: Selection
+    """All rows that are asked for."""
+    reading: Selection
+    """Those of them that are read: all, or what may have changed."""
+    full: bool
+    watermark: str | None
+    """The highest value before the first row is read."""
+    since: str | None
+    """The watermark that an incremental run reads from."""
+    estimate: int | None
+    stamp: str
+    """Of plan and filters: a watermark is good only for the same ones."""
+    told: str
+    """Why it is done so, where that is worth saying."""
+    drift: str
+
+    @property
+    def name(self) -> str:
+        """The table's qualified name."""
+        return self.shape.qualified_name
+
+    @property
+    def mode(self) -> str:
+        """As people are told."""
+        return "full" if self.full else "incremental"
+
+
+async def look(box: Toolbox, actor: Actor, database: str) -> Source:
+    """Gather what is known of a database and of the syncs of its tables."""
+    found, connector = await databases.connect(box, actor, database)
+    tables = await catalog(box, actor, database)
+    async with box.store.begin() as session:
+        changes = await read_changes(session, actor.workspace_id, found.id)
+        states = await read_states(session, actor.workspace_id, found.id)
+    return Source(found, connector, tables, changes, states, datetime.now(UTC))
+
+
+async def plan_task(settings: Settings, source: Source, table: TrainedTable, options: SyncOptions) -> Task:
+    """Decide how one table is read; an Invalid, QueryFailed or DatabaseUnreachable says why it cannot be."""
+    name = table.shape.qualified_name
+    state = source.states.get(name) or SyncState(table=name)
+    shape, drift = _drifted(options, state, table.shape)
+    changes = (source.changes.get(name) or PlanChanges()).fitting(shape)
+    if options.watermark is not None:
+        changes = changes.merged(PlanChanges(watermark=options.watermark))
+    plan = derive(shape, table.values, changes, settings.private_columns)
+    selection = select(options, source.connector.dialect, shape, plan, source.catalog, source.now)
+    stamp = _stamp(plan, options)
+    partial = bool(options.range or selection.part or selection.order)
+    since = state.watermark if state.plan == stamp and not partial and options.mode != "full" else None
+    if not plan.watermark:
+        since = None
+    watermark = await _highest(settings, source.connector, selection) if plan.watermark and not partial else None
+    reading = changed_since(selection, since, options.lag_seconds) if since else selection
+    return Task(
+        shape=shape,
+        plan=plan,
+        selection=selection,
+        reading=reading,
+        full=since is None,
+        watermark=watermark,
+        since=since,
+        estimate=await _estimate(source.connector, reading, shape),
+        stamp=stamp,
+        told=_told(options, state, plan, since, stamp),
+        drift=drift,
+    )
+
+
+def _drifted(options: SyncOptions, state: SyncState, shape: TableSchema) -> tuple[TableSchema, str]:
+    """The shape to read, by the drift policy, and what has changed since the last sync, in words."""
+    old = state.shape
+    if old is None or old.fingerprint == shape.fingerprint:
+        return shape, ""
+    name = shape.qualified_name
+    found = compare("", {name: old}, {name: shape})
+    words = f"{found.changed[0]}." if found.changed else ""
+    if options.drift == "stop" and words:
+        raise Invalid(f"The sync stops because the table changed: {words} Sync with drift 'evolve' to accept that.")
+    if options.drift == "freeze":
+        known = {column.name for column in old.columns}
+        kept = tuple(column for column in shape.columns if column.name in known)
+        return shape.model_copy(
+            update={"columns": kept}
+        ), f"{words} New columns are left out (freeze)." if words else ""
+    return shape, words
+
+
+def _stamp(plan: SyncPlan, options: SyncOptions) -> str:
+    filters = {"where": options.where, "since": options.since, "until": options.until}
+    said = "".join(f"|{name}={value}" for name, value in filters.items() if value)
+    return f"{plan.fingerprint}|{','.join(plan.watermark)}{said}"
+
+
+def _told(options: SyncOptions, state: SyncState, plan: SyncPlan, since: str | None, stamp: str) -> str:
+    said = []
+    if since is None and not plan.watermark and options.mode != "full":
+        said.append("is read in full each time: no column tells what has changed")
+    elif since is None and state.watermark and state.plan != stamp and options.mode != "full":
+        said.append("is read in full: its plan, its columns or the filter changed")
+    elif since is None and options.mode == "incremental":
+        said.append("is read in full this once, incrementally from then on")
+    if not plan.key:
+        said.append("has no key, so its rows are told apart by their hash, and equal rows become one document")
+    return ", and ".join(said)
+
+
+async def _highest(settings: Settings, connector: Connector, selection: Selection) -> str | None:
+    limits = ReadLimits(seconds=settings.query_seconds, rows=1, cell_bytes=1000, total_bytes=100_000)
+    found: Sequence[Any] = (await connector.fetch(selection.highest(), limits)).rows[0]
+    values = [str(value) for value in found if value is not None]
+    main = selection.shape.column(selection.plan.watermark[0])
+    if main is not None and main.family not in ("date", "datetime"):
+        return values[0] if values else None
+    return max(values, default=None)
+
+
+async def _estimate(connector: Connector, reading: Selection, shape: TableSchema) -> int | None:
+    """Rows that will be read, about: the catalogue's number, or the planner's where only some are."""
+    if not reading.conditions:
+        return shape.row_estimate
+    try:
+        return await connector.estimate(reading.unordered("1"), ESTIMATE_SECONDS)
+    except Upstream:
+        return None  # only the progress bar misses it: the read itself says what is wrong
+
+
+async def count_rows(settings: Settings, connector: Connector, selection: Selection) -> int:
+    """Rows the whole table has at the source."""
+    limits = ReadLimits(seconds=settings.query_seconds, rows=1, cell_bytes=1000, total_bytes=100_000)
+    return int((await connector.fetch(selection.counted(), limits)).rows[0][0])

@@ -1,0 +1,83 @@
+"""Starting a sync: who may, what is already under way, and how often."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import func, select, text
+
+from tools import jobs, schemas
+from tools.errors import Conflict
+from tools.jobs import Job
+from tools.schemas.matching import any_matches, is_everything, patterns
+from tools.schemas.tables import may_change
+from tools.store.models import LIVE_STATES, JobRow
+from tools.sync.options import SyncOptions
+from tools.sync.planning import look
+from tools.toolbox import Actor, Toolbox
+
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(cast(:database AS text), 4))")
+
+
+async def start_sync(
+    box: Toolbox,
+    actor: Actor,
+    database: str,
+    tables: str | Sequence[str] = "*",
+    options: SyncOptions | None = None,
+) -> Job:
+    """Start a job that brings tables of a database up to date as documents: names or patterns, parted by commas.
+
+    Conflict names the live job that syncs one of the same tables, or says that too many were started within a minute;
+    NotFound names near tables.
+    """
+    may_change(actor)
+    wanted = patterns(tables)
+    known = await schemas.catalog(box, actor, database)
+    if not known or (not is_everything(wanted) and not all(any_matches(pattern, known) for pattern in wanted)):
+        await schemas.refresh(box, actor, database)  # it may have been created since we last looked
+    source = await look(box, actor, database)
+    names = sorted(table.shape.qualified_name for table in source.asked(wanted))
+    arguments = {
+        "tables": list(wanted),
+        "names": names,
+        "options": (options or SyncOptions()).model_dump(mode="json", exclude_defaults=True),
+    }
+    async with box.store.begin() as session:
+        await session.execute(ONE_AT_A_TIME, {"database": str(source.database.id)})
+        await _check_free(box, actor, source.database.name, names)
+        return await jobs.start(
+            box, actor, "sync", _target(database, wanted), database_id=source.database.id, arguments=arguments
+        )
+
+
+def _target(database: str, wanted: Sequence[str]) -> str:
+    if is_everything(wanted):
+        return database
+    return f"{database}.{wanted[0]}" if len(wanted) == 1 else f"{database}: {', '.join(wanted)}"
+
+
+async def _check_free(box: Toolbox, actor: Actor, database: str, names: Sequence[str]) -> None:
+    mine = select(JobRow).where(JobRow.workspace_id == actor.workspace_id, JobRow.kind == "sync")
+    recent = (
+        select(func.count())
+        .select_from(JobRow)
+        .where(JobRow.workspace_id == actor.workspace_id, JobRow.kind == "sync")
+        .where(JobRow.created_at > func.now() - timedelta(minutes=1))
+    )
+    async with box.store.begin() as session:
+        live = list(await session.scalars(mine.where(JobRow.state.in_(LIVE_STATES))))
+        started = await session.scalar(recent) or 0
+    for job in live:
+        both = sorted(set(names) & set(job.arguments.get("names", ())))
+        if job.target.partition(".")[0].partition(":")[0] == database and both:
+            more = f" and {len(both) - 1} more tables" if len(both) > 1 else ""
+            raise Conflict(
+                f"{both[0]}{more} of {database} is being synced already by job {job.id} ({job.target}, {job.state}). "
+                "Follow or cancel that one."
+            )
+    most = box.settings.sync_starts_a_minute
+    if most and started >= most:
+        raise Conflict(
+            f"{started} syncs were started within a minute; {most} are allowed (TABLETALK_SYNC_STARTS_A_MINUTE). "
+            "Try again in a minute."
+        )
