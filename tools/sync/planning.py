@@ -85,7 +85,7 @@ async def look(box: Toolbox, actor: Actor, database: str) -> Source:
     """Gather what is known of a database and of the syncs of its tables."""
     found, connector = await databases.connect(box, actor, database)
     tables = await catalog(box, actor, database)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         changes = await read_changes(session, actor.workspace_id, found.id)
         states = await read_states(session, actor.workspace_id, found.id)
     return Source(found, connector, tables, changes, states, datetime.now(UTC))

@@ -6,8 +6,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tools.rights import may_change
 from tools.schemas import describe
-from tools.schemas.tables import may_change
 from tools.store.models import SyncPlanRow
 from tools.sync.plan import PlanChanges, SyncPlan, derive
 from tools.toolbox import Actor, Toolbox
@@ -16,7 +16,7 @@ from tools.toolbox import Actor, Toolbox
 async def plan_of(box: Toolbox, actor: Actor, database: str, table: str) -> SyncPlan:
     """How the rows of a table become documents; NotFound names near tables."""
     found = await describe(box, actor, database, table)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         changes = await read_changes(session, actor.workspace_id, found.database_id)
     mine = (changes.get(found.shape.qualified_name) or PlanChanges()).fitting(found.shape)
     return derive(found.shape, found.values, mine, box.settings.private_columns)
@@ -27,10 +27,10 @@ async def edit_plan(box: Toolbox, actor: Actor, database: str, table: str, chang
 
     Invalid names a change that does not fit the table; NotFound names near tables.
     """
-    may_change(actor)
+    may_change(actor, "edit sync plans")
     found = await describe(box, actor, database, table)
     name = found.shape.qualified_name
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         before = (await read_changes(session, actor.workspace_id, found.database_id)).get(name) or PlanChanges()
         after = before.fitting(found.shape).merged(changes)
         plan = derive(found.shape, found.values, after, box.settings.private_columns)
@@ -48,9 +48,9 @@ async def edit_plan(box: Toolbox, actor: Actor, database: str, table: str, chang
 
 async def reset_plan(box: Toolbox, actor: Actor, database: str, table: str) -> SyncPlan:
     """Forget what people changed in a plan, and give the derived one."""
-    may_change(actor)
+    may_change(actor, "edit sync plans")
     found = await describe(box, actor, database, table)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         row = await session.get(SyncPlanRow, (found.database_id, found.shape.qualified_name))
         if row is not None:
             await session.delete(row)

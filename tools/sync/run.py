@@ -119,7 +119,7 @@ async def _failed(run: Run, name: str, error: AssistantError) -> None:
     source, workspace = run.source.database.id, run.claim.actor.workspace_id
 
     async def note() -> None:
-        async with run.box.store.begin() as session:
+        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             await write_state(session, workspace, source, name, error=str(error))
             await run.claim.hold(session)
 
@@ -157,7 +157,7 @@ async def _destination(run: Run, task: Task) -> Destination:
     workspace, database = run.claim.actor.workspace_id, run.source.database.id
 
     async def ask() -> bool:
-        async with run.box.store.begin() as session:
+        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             await session.execute(FORGET_REJECTS, {"database": database, "table": task.name})
             return bool((await session.execute(ANY, {"database": database, "table": task.name})).scalar())
 
@@ -178,7 +178,7 @@ async def _commit(run: Run, task: Task, where: Destination, going: Resume, chunk
 
     async def once() -> Resume:
         nonlocal repeated
-        async with run.box.store.begin() as session:
+        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             if repeated:  # the line may have broken between the commit and its answer
                 before = (await read_states(session, where.workspace, where.database)).get(task.name)
                 if before and before.resume and before.resume.job == run.job and before.resume.chunk >= chunk.number:
@@ -201,7 +201,7 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> No
     whole = await _missing(run, task, where, counts)
 
     async def once() -> Counts:
-        async with run.box.store.begin() as session:
+        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             gone = 0
             if whole:
                 await run.tell(task.name, counts, f"{task.name}: looking for rows that are gone")
@@ -226,7 +226,7 @@ async def _missing(run: Run, task: Task, where: Destination, counts: Counts) -> 
     """True when documents may have outlived their rows: then keys are compared."""
     if run.options.deletes == "off" or where.first:
         return False
-    async with run.box.store.begin() as session:
+    async with run.box.store.begin(run.claim.actor.workspace_id) as session:
         live = await deletes.count_live(session, where)
     if task.full and not run.options.filtered:
         # All rows have just been read, so as many documents means the same documents.
@@ -257,7 +257,7 @@ async def _gone(run: Run, wanted: str) -> None:
             continue
         workspace, database = run.claim.actor.workspace_id, run.source.database.id
         where = Destination(workspace, database, name, "", run.job, keyed=True)
-        async with run.box.store.begin() as session:
+        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             number = await deletes.remove_all(session, where, hard=run.options.deletes == "hard")
             await run.claim.hold(session)
         if number:
@@ -278,7 +278,7 @@ async def _train_again(run: Run, changed: list[str]) -> None:
 async def _ended(run: Run, tasks: list[Task]) -> Outcome:
     outcome = run.report.outcome()
     if outcome.state == "succeeded":  # of a partial one the failed tables alone are tried again
-        async with run.box.store.begin() as session:
+        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             for task in tasks:
                 await write_state(session, run.claim.actor.workspace_id, run.source.database.id, task.name, resume=None)
             await run.claim.hold(session)

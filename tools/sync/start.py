@@ -6,10 +6,10 @@ from datetime import timedelta
 from sqlalchemy import func, select, text
 
 from tools import jobs, schemas
-from tools.errors import Conflict
+from tools.errors import Conflict, TooMany
 from tools.jobs import Job
+from tools.rights import may_change
 from tools.schemas.matching import any_matches, is_everything, patterns
-from tools.schemas.tables import may_change
 from tools.store.models import LIVE_STATES, JobRow
 from tools.sync.options import SyncOptions
 from tools.sync.planning import look
@@ -27,10 +27,10 @@ async def start_sync(
 ) -> Job:
     """Start a job that brings tables of a database up to date as documents: names or patterns, parted by commas.
 
-    Conflict names the live job that syncs one of the same tables, or says that too many were started within a minute;
-    NotFound names near tables.
+    Conflict names the live job that syncs one of the same tables; TooMany says when the next may be started; NotFound
+    names near tables.
     """
-    may_change(actor)
+    may_change(actor, "sync")
     wanted = patterns(tables)
     known = await schemas.catalog(box, actor, database)
     if not known or (not is_everything(wanted) and not all(any_matches(pattern, known) for pattern in wanted)):
@@ -42,7 +42,7 @@ async def start_sync(
         "names": names,
         "options": (options or SyncOptions()).model_dump(mode="json", exclude_defaults=True),
     }
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         await session.execute(ONE_AT_A_TIME, {"database": str(source.database.id)})
         await _check_free(box, actor, source.database.name, names)
         return await jobs.start(
@@ -59,14 +59,13 @@ def _target(database: str, wanted: Sequence[str]) -> str:
 async def _check_free(box: Toolbox, actor: Actor, database: str, names: Sequence[str]) -> None:
     mine = select(JobRow).where(JobRow.workspace_id == actor.workspace_id, JobRow.kind == "sync")
     recent = (
-        select(func.count())
-        .select_from(JobRow)
+        select(func.count(), func.extract("epoch", func.min(JobRow.created_at) - func.now()) + 60)
         .where(JobRow.workspace_id == actor.workspace_id, JobRow.kind == "sync")
         .where(JobRow.created_at > func.now() - timedelta(minutes=1))
     )
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         live = list(await session.scalars(mine.where(JobRow.state.in_(LIVE_STATES))))
-        started = await session.scalar(recent) or 0
+        started, seconds = (await session.execute(recent)).one()
     for job in live:
         both = sorted(set(names) & set(job.arguments.get("names", ())))
         if job.target.partition(".")[0].partition(":")[0] == database and both:
@@ -77,7 +76,9 @@ async def _check_free(box: Toolbox, actor: Actor, database: str, names: Sequence
             )
     most = box.settings.sync_starts_a_minute
     if most and started >= most:
-        raise Conflict(
+        wait = max(1, round(seconds))
+        raise TooMany(
             f"{started} syncs were started within a minute; {most} are allowed (TABLETALK_SYNC_STARTS_A_MINUTE). "
-            "Try again in a minute."
+            f"Try again in {wait} s.",
+            wait,
         )

@@ -65,7 +65,7 @@ _TOLD = ("new", "changed", "deleted", "rejected")
 async def states(box: Toolbox, actor: Actor, database: str) -> tuple[SyncState, ...]:
     """How far the sync of each table of a database is, by name; tables never synced are not among them."""
     found = await databases.get(box, actor, database)
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         return tuple((await read_states(session, actor.workspace_id, found.id)).values())
 
 

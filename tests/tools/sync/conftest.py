@@ -60,7 +60,7 @@ async def work(box: Toolbox, actor: Actor, job: Job) -> Job:
 
 async def documents(box: Toolbox, actor: Actor, *, deleted: bool = False) -> list[dict[str, Any]]:
     """The workspace's documents by table and key."""
-    async with box.store.begin() as session:
+    async with box.store.begin(actor.workspace_id) as session:
         rows = (await session.execute(text(DOCUMENTS), {"workspace": actor.workspace_id})).mappings()
         return [dict(row) for row in rows if deleted or row["deleted_at"] is None]
 
