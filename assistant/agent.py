@@ -58,9 +58,9 @@ class _TellingReasons(WrapperToolset[Desk]):
             raise ToolFailed(f"{error.title}: {error}") from error
 
 
-def toolset() -> AbstractToolset[Desk]:
-    """Every tool the model may call; errors come back to it as reasons."""
-    return _TellingReasons(CombinedToolset([databases, schemas, queries, jobs, asking]))
+def toolset(*more: AbstractToolset[Desk]) -> AbstractToolset[Desk]:
+    """Every tool the model may call, and `more` of a door's own; errors come back to it as reasons."""
+    return _TellingReasons(CombinedToolset([databases, schemas, queries, jobs, asking, *more]))
 
 
 @lru_cache

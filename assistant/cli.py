@@ -151,6 +151,16 @@ def openapi() -> None:
     sys.stdout.write(json.dumps(create_api(load_settings()).openapi(), indent=2, ensure_ascii=False) + "\n")
 
 
+@app.command("mcp")
+def serve_mcp(user: As = None) -> None:
+    """Serve the tools to another program's model over stdin and stdout (MCP), until it hangs up."""
+    from assistant import mcp
+    from tools import logs
+
+    logs.configure(load_settings())
+    _with_box(mcp.serve_stdio, user)
+
+
 @app.command()
 def reembed(
     force: Annotated[bool, typer.Option(help="Also where the model has not changed.")] = False, user: As = None

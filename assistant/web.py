@@ -13,6 +13,7 @@ from uuid import UUID
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant.accounts import find_person
@@ -20,6 +21,7 @@ from assistant.address import came_from
 from assistant.agent import agent, choose_model
 from assistant.api import create_api, mount
 from assistant.chat import runtime
+from assistant.mcp import Mcp
 from tools import logs
 from tools.errors import AssistantError, ConfigurationError, NotAllowed
 from tools.queries import export, get_query
@@ -47,10 +49,11 @@ def create_app(settings: Settings) -> FastAPI:
     from assistant.chat.door import open_door
 
     api = create_api(settings)
+    mcp = Mcp()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_toolbox(settings) as box, open_door(box):
+        async with open_toolbox(settings) as box, open_door(box), mcp.open(box):
             app.state.box = box
             api.open(box)
             # The first question must not wait for a model's libraries to load.
@@ -64,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health)
     app.include_router(downloads())
     mount(app, api)
+    app.router.routes.append(Route("/mcp", mcp))
     app.include_router(unknown)
     mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
     runtime.mend(_tell)
