@@ -5,10 +5,12 @@ from typing import Any
 
 from tools.databases import consequence_of_forgetting
 from tools.errors import AssistantError
+from tools.jobs.schedules import consequence_of_removing
 from tools.schemas import consequence_of_untraining
 from tools.toolbox import Actor, Toolbox
 
 CONSEQUENCES: dict[str, Callable[..., Awaitable[str]]] = {
+    "delete_schedule": consequence_of_removing,
     "forget_database": consequence_of_forgetting,
     "untrain_tables": consequence_of_untraining,
 }

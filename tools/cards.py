@@ -23,10 +23,22 @@ class JobCard(Frozen):
 
 
 class BoardCard(Frozen):
-    """Several jobs at once: running, failed, recent."""
+    """Several jobs at once, or the whole board: what runs, what failed and why, what ran lately, workers, schedules."""
 
     type: Literal["board"] = "board"
-    job_ids: tuple[int, ...]
+    job_ids: tuple[int, ...] | None = None
+    """None for the whole board, which is drawn from the rows as they stand."""
+
+
+class ScheduleCard(Frozen):
+    """Schedules with their next times; drawn from their rows."""
+
+    type: Literal["schedule"] = "schedule"
+    schedule_ids: tuple[int, ...]
+    lines: tuple[str, ...] = ()
+    """What the first run will do, table by table, as it was planned when the schedule was made."""
+    fresh: bool = False
+    """Just made: the card asks whether to start now too."""
 
 
 class Choice(Frozen):
@@ -65,4 +77,7 @@ class TableCard(Frozen):
     rows: tuple[tuple[str, ...], ...]
 
 
-Card = Annotated[ResultCard | JobCard | BoardCard | ChoicesCard | RegisterCard | TableCard, Field(discriminator="type")]
+Card = Annotated[
+    ResultCard | JobCard | BoardCard | ScheduleCard | ChoicesCard | RegisterCard | TableCard,
+    Field(discriminator="type"),
+]

@@ -10,7 +10,7 @@ from assistant.chat import draw_register, draw_result, turn
 from assistant.chat.cards import StoredCard
 from assistant.chat.door import actor, door
 from assistant.chat.screen import change, redraw, say, show_under, watch
-from tools import databases, jobs, queries, schemas
+from tools import databases, jobs, queries, schemas, upkeep
 from tools.cards import JobCard, ResultCard
 from tools.connectors.base import Address
 from tools.errors import AssistantError, Conflict, Invalid, NotFound
@@ -25,7 +25,9 @@ def register_actions() -> None:
     """Tell Chainlit of every button; an error raised on purpose comes back to the card as its text."""
     for deed in (rows, rerun, verify, rate, decide, look, cancel_job, retry_job, check_address, register, close_form):
         _offer(deed)
-    for deed in (tables, train):
+    for deed in (tables, train, retry_table, retry_failed, start_schedule, settle_schedule, change_schedule):
+        _offer(deed)
+    for deed in (pause_schedule, resume_schedule, delete_schedule):
         _offer(deed)
 
 
@@ -109,10 +111,84 @@ async def retry_job(person: Actor, card: StoredCard, payload: Payload) -> Answer
     return await look(person, card, payload)
 
 
+async def retry_table(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """Start the work of one job of the card again for one of its tables; the new job stands below."""
+    job = await upkeep.start_part(door().box, person, _job_id(card, payload), str(payload.get("table")))
+    await show_under(card, JobCard(job_id=job.id))
+    return {}
+
+
+async def retry_failed(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """Queue again all that failed and was not made good."""
+    if not card.whole_board:
+        raise Invalid("Only the board tries all again.")
+    again, refused = await jobs.retry_all(door().box, person)
+    await look(person, card, payload)
+    return {"text": " ".join([f"{len(again)} queued again.", *refused])}
+
+
 def _job_id(card: StoredCard, payload: Payload) -> int:
-    if (job_id := payload.get("job")) not in card.job_ids:
+    job_id = payload.get("job")
+    # The board shows whatever job there is; whose it is, is asked where the job is looked up.
+    if not isinstance(job_id, int) or (job_id not in card.job_ids and not card.whole_board):
         raise NotFound(f"This card shows no job {job_id!r}.")
-    return int(job_id)
+    return job_id
+
+
+# Schedules
+
+
+async def start_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """Start the job of a schedule now, beside its times."""
+    job = await jobs.start_now(door().box, person, _schedule_id(card, payload), upkeep.start_scheduled)
+    await change(card, fresh=False)
+    await show_under(card, JobCard(job_id=job.id))
+    return {}
+
+
+async def settle_schedule(_person: Actor, card: StoredCard, _payload: Payload) -> Answer:
+    """Leave a schedule that was just made to its times."""
+    await change(card, fresh=False)
+    return {}
+
+
+async def change_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """Give a schedule other times."""
+    when = str(payload.get("when") or "")
+    await jobs.schedules.change(door().box, person, _schedule_id(card, payload), when)
+    await redraw(card)
+    return {}
+
+
+async def pause_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """Let a schedule rest."""
+    await jobs.schedules.pause(door().box, person, _schedule_id(card, payload))
+    await redraw(card)
+    return {}
+
+
+async def resume_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """Let a schedule go on."""
+    await jobs.schedules.resume(door().box, person, _schedule_id(card, payload))
+    await redraw(card)
+    return {}
+
+
+async def delete_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """Say what deleting a schedule would do; delete it once that was agreed to."""
+    number = _schedule_id(card, payload)
+    if payload.get("approved") is not True:
+        return {"ask": await jobs.schedules.consequence_of_removing(door().box, person, number)}
+    await jobs.schedules.remove(door().box, person, number, approved_by=person.user_id)
+    await redraw(card)
+    return {}
+
+
+def _schedule_id(card: StoredCard, payload: Payload) -> int:
+    number = payload.get("schedule")
+    if not isinstance(number, int) or (number not in card.schedule_ids and not card.whole_board):
+        raise NotFound(f"This card shows no schedule {number!r}.")
+    return number
 
 
 # Registering: the password is in `payload` alone, and goes nowhere but into the address

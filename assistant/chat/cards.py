@@ -6,10 +6,10 @@ from uuid import UUID
 
 from chainlit.element import ElementDict
 
-from assistant.chat import draw_job, draw_result
+from assistant.chat import draw_board, draw_job, draw_result, draw_schedule
 from tools import jobs
 from tools.connectors.base import Frozen
-from tools.errors import AssistantError
+from tools.errors import AssistantError, NotFound
 from tools.toolbox import Actor, Toolbox
 
 
@@ -24,13 +24,23 @@ class StoredCard(Frozen):
 
     @property
     def type(self) -> str:
-        """`result`, `job`, `board`, `choices`, `approval`, `register` or `table`."""
+        """`result`, `job`, `board`, `schedule`, `choices`, `approval`, `register` or `table`."""
         return str(self.data["type"])
 
     @property
     def job_ids(self) -> list[int]:
         """The jobs it shows."""
-        return [self.data["job_id"]] if self.type == "job" else list(self.data.get("job_ids", []))
+        return [self.data["job_id"]] if self.type == "job" else list(self.data.get("job_ids") or [])
+
+    @property
+    def whole_board(self) -> bool:
+        """True for the board that shows whatever there is."""
+        return self.type == "board" and self.data.get("job_ids") is None
+
+    @property
+    def schedule_ids(self) -> list[int]:
+        """The schedules it shows."""
+        return list(self.data.get("schedule_ids") or [])
 
 
 class Drawn(Frozen):
@@ -46,9 +56,12 @@ async def draw(box: Toolbox, actor: Actor, card: StoredCard) -> Drawn:
         match card.type:
             case "result":
                 drawn = Drawn(name="Result", props=await draw_result.props(box, actor, UUID(card.data["query_id"])))
+            case "board" if card.whole_board:
+                drawn = Drawn(name="Job", props=await draw_board.props(box, actor))
             case "job" | "board":
-                rows = [await jobs.get(box, actor, job_id) for job_id in card.job_ids]
-                drawn = Drawn(name="Job", props={"jobs": [draw_job.props(job) for job in rows]})
+                drawn = Drawn(name="Job", props={"jobs": await _jobs(box, actor, card)})
+            case "schedule":
+                drawn = Drawn(name="Job", props=await _schedules(box, actor, card))
             case "register":
                 drawn = Drawn(name="Register", props=_register(card.data))
             case "choices" | "approval":
@@ -77,6 +90,30 @@ def element(card: StoredCard, drawn: Drawn) -> ElementDict:
         mime="application/json",
         props=drawn.props,
     )
+
+
+async def _jobs(box: Toolbox, actor: Actor, card: StoredCard) -> list[dict[str, Any]]:
+    """The card's jobs as they stand; those that the pruning took are told of in a word."""
+    drawn: list[dict[str, Any]] = []
+    for job_id in card.job_ids:
+        try:
+            drawn.append(draw_job.props(await jobs.get(box, actor, job_id)))
+        except NotFound:
+            drawn.append(draw_job.gone(job_id))
+    return drawn
+
+
+async def _schedules(box: Toolbox, actor: Actor, card: StoredCard) -> dict[str, Any]:
+    found = {one.id: one for one in await jobs.schedules.list_schedules(box, actor)}
+    shown = [draw_schedule.props(found[number]) for number in card.schedule_ids if number in found]
+    gone = [number for number in card.schedule_ids if number not in found]
+    return {
+        "jobs": [],
+        "schedules": shown,
+        "lines": card.data.get("lines", []) if shown else [],
+        "fresh": bool(card.data.get("fresh")) and bool(shown),
+        "gone": f"Deleted: schedule {', '.join(f'#{number}' for number in gone)}." if gone else "",
+    }
 
 
 def _choices(data: dict[str, Any]) -> dict[str, Any]:

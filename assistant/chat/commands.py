@@ -11,13 +11,10 @@ from assistant.chat.door import actor, door
 from assistant.chat.draw_result import short_names
 from assistant.chat.screen import say
 from tools import databases, jobs, queries, schemas
-from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, TableCard
+from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, ScheduleCard, TableCard
 from tools.errors import Invalid
 from tools.store.models import ConversationRow
 from tools.toolbox import Actor, Toolbox
-
-BOARD = 10
-"""Jobs on the board."""
 
 NO_MODEL = """\
 Questions are read by the **offline model**: rules, no key, nothing leaves this machine.
@@ -132,8 +129,14 @@ async def _jobs(box: Toolbox, person: Actor, rest: str) -> None:
     if rest.isdigit():
         await say("", JobCard(job_id=(await jobs.get(box, person, int(rest))).id))
         return
-    found = await jobs.list_jobs(box, person, limit=BOARD)
-    await say("" if found else "No jobs yet.", *([BoardCard(job_ids=tuple(job.id for job in found))] if found else []))
+    await say("", BoardCard())
+
+
+async def _schedules(box: Toolbox, person: Actor, rest: str) -> None:
+    found = await jobs.schedules.find_schedules(box, person, rest)
+    none = "Nothing is scheduled yet. Say for instance: train shop every night at 2."
+    cards = [ScheduleCard(schedule_ids=tuple(one.id for one in found))] if found else []
+    await say("" if found else none, *cards)
 
 
 async def _history(box: Toolbox, person: Actor, rest: str) -> None:
@@ -226,7 +229,8 @@ COMMANDS: dict[str, Command] = {
     "tables": Command("[database]", "Tables of a database and whether they are trained", "table-2", _tables),
     "describe": Command("[database] table", "Columns of a table and what they hold", "list-tree", _describe),
     "train": Command("[database] [tables]", "Learn tables, all or some", "graduation-cap", _train),
-    "jobs": Command("[number]", "Background work: running, failed, done", "list-checks", _jobs),
+    "jobs": Command("[number]", "The board: what runs, failed, is done; workers, schedules", "list-checks", _jobs),
+    "schedules": Command("[words]", "What starts by itself, and when", "calendar-clock", _schedules),
     "history": Command("[words]", "Queries asked before", "history", _history),
     "sql": Command("[database] select ...", "Run a read-only query as it stands", "terminal", _sql),
     "examples": Command("[database]", "Verified queries", "badge-check", _examples),

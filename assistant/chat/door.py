@@ -11,6 +11,7 @@ import chainlit as cl
 
 from assistant.accounts import find_person
 from assistant.address import client_address
+from assistant.chat.herald import tell_forever
 from assistant.chat.history import ChatHistory
 from tools.errors import NotAllowed, StoreUnavailable
 from tools.toolbox import Actor, Toolbox
@@ -49,14 +50,21 @@ async def open_door(box: Toolbox) -> AsyncIterator[Door]:
     """Let Chainlit's callbacks use `box` for the length of the block."""
     door = Door(box, ChatHistory(box))
     _open.append(door)
+    telling = asyncio.create_task(tell_forever(box, door.history))
+    telling.add_done_callback(_told)
     try:
         yield door
     finally:
         _open.remove(door)
-        running = list(door.tasks.values())
+        running = [*door.tasks.values(), telling]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the ends of jobs are told no more", exc_info=error)
 
 
 def door() -> Door:

@@ -87,9 +87,10 @@ async def resume(thread: ThreadDict) -> None:
     """Offer the commands and follow jobs that still run; the cards themselves come drawn with the thread."""
     await cl.context.emitter.set_commands(commands.MENU)
     person = await actor()
-    for card in await door().history.cards(thread["id"]):
-        if card.job_ids:
-            await watch(person, card, await draw(door().box, person, card))
+    cards = await door().history.cards(thread["id"])
+    boards = [card for card in cards if card.whole_board]
+    for card in [*(card for card in cards if card.job_ids), *boards[-1:]]:
+        await watch(person, card, await draw(door().box, person, card))
 
 
 @cl.on_message

@@ -229,6 +229,26 @@ class ChatHistory(BaseDataLayer):
         values = {"id": card.id, "thread": card.thread_id, "step": card.step_id, "data": _json(card.data)}
         await self._write(card.thread_id, SAVE_CARD, values)
 
+    async def append(self, person: Actor, step: StepDict, card: StoredCard) -> None:
+        """Put a message with its card at the end of a conversation of `person`, who need not be there."""
+        own = {"workspace": person.workspace_id, "thread": card.thread_id}
+        async with self._lock(card.thread_id), self._box.store.begin(person.workspace_id) as session:
+            await _open(session, card.thread_id, person)
+            await session.execute(text(SAVE_STEP), {**own, "id": step["id"], "data": _json(dict(step))})
+            values = {**own, "id": card.id, "step": card.step_id, "data": _json(card.data)}
+            await session.execute(text(SAVE_CARD), values)
+
+    async def author(self, thread_id: str) -> Actor | None:
+        """The person whose conversation it is; None when there is no conversation of that id, or no such person."""
+        owner = await self._owner(thread_id)
+        if owner is None:
+            return None
+        try:
+            person = await find_person(self._box.store, owner.person)
+        except NotFound:
+            return None
+        return person.model_copy(update={"conversation_id": thread_id})
+
     async def find_card(self, thread_id: str, card_id: str) -> StoredCard:
         """Give a card of the conversation `thread_id`; NotFound when it has none such."""
         async with self._within(thread_id) as session:

@@ -1,5 +1,6 @@
 """Cards on the screen: shown under their message, drawn again when their rows change."""
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,11 @@ from assistant.chat.cards import Drawn, StoredCard, draw, element
 from assistant.chat.door import actor, door
 from tools import jobs
 from tools.cards import Card
+from tools.jobs.patience import end
 from tools.toolbox import Actor
+
+BOARD_SECONDS = 0.5
+LOOK_SECONDS = 30
 
 
 async def say(text: str, *cards: Card) -> None:
@@ -54,7 +59,9 @@ async def change(card: StoredCard, **data: Any) -> Drawn:
 
 
 async def watch(person: Actor, card: StoredCard, drawn: Drawn) -> None:
-    """Follow every live job of `card`, each beside the turn."""
+    """Follow every live job of `card`, each beside the turn; a whole board follows all of the workspace."""
+    if card.whole_board:
+        door().spawn(f"{cl.context.session.id} {card.id}", _follow_all(person, card))
     for shown in drawn.props.get("jobs", []):
         if shown["live"]:
             door().spawn(f"{cl.context.session.id} {card.id} {shown['id']}", _follow(person, card, drawn, shown["id"]))
@@ -71,3 +78,27 @@ async def _follow(person: Actor, card: StoredCard, drawn: Drawn, job_id: int) ->
             at = next(index for index, line in enumerate(lines) if line["id"] == job_id)
             lines[at] = draw_job.props(job)
             await emitter.send_element(element(card, drawn))
+
+
+async def _follow_all(person: Actor, card: StoredCard) -> None:
+    """Draw a board again when jobs of the workspace have changed, twice a second at most."""
+    session, emitter, news = cl.context.session, cl.context.emitter, asyncio.Event()
+    listening = asyncio.create_task(_listen(jobs.workspace_channel(person.workspace_id), news))
+    try:
+        while WebsocketSession.get_by_id(session.id) is not None:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await news.wait()
+            except TimeoutError:
+                continue  # only to see whether somebody still looks
+            await asyncio.sleep(BOARD_SECONDS)  # what comes meanwhile is in the picture too
+            news.clear()
+            await emitter.send_element(element(card, await draw(door().box, person, card)))
+    finally:
+        await end(listening)
+
+
+async def _listen(channel: str, news: asyncio.Event) -> None:
+    async with aclosing(door().box.queue.subscribe(channel)) as messages:
+        async for _ in messages:
+            news.set()

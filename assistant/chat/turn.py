@@ -26,6 +26,18 @@ STEPS = {
     "train_tables": ("Starting a training", "Started a training"),
     "forget_database": ("Forgetting the database", "Forgot the database"),
     "untrain_tables": ("Untraining tables", "Untrained tables"),
+    "delete_schedule": ("Deleting the schedule", "Deleted the schedule"),
+    "list_schedules": ("Listing schedules", "Listed schedules"),
+    "list_jobs": ("Listing jobs", "Listed jobs"),
+    "job_status": ("Looking at the job", "Looked at the job"),
+    "cancel_job": ("Cancelling the job", "Cancelled the job"),
+    "retry_job": ("Starting the job again", "Started the job again"),
+    "retry_failed_jobs": ("Starting failed jobs again", "Started failed jobs again"),
+    "schedule_training": ("Scheduling a training", "Scheduled a training"),
+    "pause_schedule": ("Pausing the schedule", "Paused the schedule"),
+    "resume_schedule": ("Resuming the schedule", "Resumed the schedule"),
+    "change_schedule": ("Changing the schedule", "Changed the schedule"),
+    "queue_stats": ("Looking at the queue", "Looked at the queue"),
     "query_history": ("Looking into the history", "Looked into the history"),
 }
 """Tool -> what a person reads while it runs and after; others are called by their own name."""
@@ -35,7 +47,7 @@ UNSEEN = {"ask_back", "register_database"}
 
 QUERIES = {"run_query", "rerun_query"}
 
-YES = {"forget_database": "Forget it", "untrain_tables": "Untrain"}
+YES = {"delete_schedule": "Delete it", "forget_database": "Forget it", "untrain_tables": "Untrain"}
 """Tool -> the button that approves it."""
 
 

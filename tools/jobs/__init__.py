@@ -6,6 +6,7 @@ a dead worker or a lost message left behind, `prune` what grows. Work that start
 `due` starts it.
 """
 
+from tools.jobs import periods, schedules, told
 from tools.jobs.attempt import Runner, attempt
 from tools.jobs.claim import Claim
 from tools.jobs.due import Start, claim_due, reset_clocks, start_now
@@ -13,6 +14,7 @@ from tools.jobs.follow import JobStats, follow, follow_events, queue_stats
 from tools.jobs.job import ClaimLost, Job, JobCancelled, JobEvent, Outcome, State
 from tools.jobs.prune import prune
 from tools.jobs.records import (
+    OVER,
     cancel,
     events,
     failures,
@@ -26,8 +28,10 @@ from tools.jobs.records import (
 )
 from tools.jobs.schedules import Schedule
 from tools.jobs.sweep import Swept, silence, sweep
+from tools.jobs.told import ended_before, mark_told, untold
 
 __all__ = [
+    "OVER",
     "Claim",
     "ClaimLost",
     "Job",
@@ -43,6 +47,7 @@ __all__ = [
     "attempt",
     "cancel",
     "claim_due",
+    "ended_before",
     "events",
     "failures",
     "follow",
@@ -50,14 +55,19 @@ __all__ = [
     "get",
     "job_channel",
     "list_jobs",
+    "mark_told",
+    "periods",
     "prune",
     "queue_stats",
     "reset_clocks",
     "retry",
     "retry_all",
+    "schedules",
     "silence",
     "start",
     "start_now",
     "sweep",
+    "told",
+    "untold",
     "workspace_channel",
 ]

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import func, or_, select, update
 
-from tools.errors import AssistantError, Conflict, Invalid
+from tools.errors import AssistantError, Conflict, Invalid, TooMany
 from tools.jobs import cron
 from tools.jobs.job import Job
 from tools.jobs.people import person_for
@@ -36,7 +37,7 @@ async def claim_due(box: Toolbox, start: Start, now: datetime | None = None) -> 
         found = await _claim_one(box, start, now)
         if found is None:
             break
-        claimed.append(found)
+        claimed += [found.id] if found.came else []
     return tuple(claimed)
 
 
@@ -60,7 +61,13 @@ async def start_now(box: Toolbox, actor: Actor, schedule_id: int, start: Start) 
     return await _tied(box, schedule, await start(box, actor, schedule))
 
 
-async def _claim_one(box: Toolbox, start: Start, now: datetime | None) -> int | None:
+class _Claimed(NamedTuple):
+    id: int
+    came: bool
+    """False when it has to wait for its turn: so many may start in a minute."""
+
+
+async def _claim_one(box: Toolbox, start: Start, now: datetime | None) -> _Claimed | None:
     async with box.store.begin_for_all() as session:
         at = now or await session.scalar(select(func.now())) or datetime.now(UTC)
         due = (
@@ -74,12 +81,16 @@ async def _claim_one(box: Toolbox, start: Start, now: datetime | None) -> int | 
         if row is None:
             return None
         # The lock is kept until the job stands: a worker that dies in between leaves the time for the next one.
-        job, word = await _start(box, start, row)
+        try:
+            job, word = await _start(box, start, row)
+        except TooMany as error:
+            row.next_run = at + timedelta(seconds=error.seconds)
+            return _Claimed(row.id, came=False)
         row.last_run, row.last_word = at, word
         _go_on(row, at)
         row.last_job_id = job.id if job is not None else row.last_job_id
         log.info("schedule came", schedule_id=row.id, job_id=job.id if job else None, word=word)
-        return row.id
+        return _Claimed(row.id, came=True)
 
 
 def _go_on(row: ScheduleRow, at: datetime) -> None:
@@ -104,6 +115,8 @@ async def _start(box: Toolbox, start: Start, row: ScheduleRow) -> tuple[Job | No
         return await _tied(box, schedule, await start(box, person, schedule)), None
     except Conflict as error:
         return None, f"not started: {error}"
+    except TooMany:
+        raise
     except AssistantError as error:
         failed = await record_failure(
             box, person, row.kind, row.target, str(error), database_id=row.database_id, arguments=row.arguments

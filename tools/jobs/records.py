@@ -21,6 +21,8 @@ from tools.toolbox import Actor, Toolbox
 
 log = structlog.get_logger(__name__)
 
+OVER = "jobs:over"
+"""Where the end of every job of every workspace is announced."""
 LIVE = text("state IN ('queued', 'running', 'cancelling')")
 
 
@@ -139,7 +141,7 @@ async def retry(box: Toolbox, actor: Actor, job_id: int) -> Job:
     Conflict when it is not over, or when another one of the same kind and target is live.
     """
     may_change(actor, "retry jobs")
-    afresh = dict.fromkeys(("error", "claim", "not_before", "started_at", "finished_at"))
+    afresh = dict.fromkeys(("error", "claim", "not_before", "started_at", "finished_at", "told_at"))
     try:
         async with box.store.begin(actor.workspace_id) as session:
             job = await _find(session, actor, job_id, lock=True)
@@ -245,6 +247,8 @@ async def announce(box: Toolbox, job_id: int, workspace_id: UUID, state: str) ->
     try:
         await box.queue.publish(job_channel(job_id), message)
         await box.queue.publish(workspace_channel(workspace_id), message)
+        if state not in LIVE_STATES:
+            await box.queue.publish(OVER, message)
     except StoreUnavailable as error:
         log.warning("job change not announced", job_id=job_id, state=state, reason=str(error))
 

@@ -54,7 +54,8 @@ class Schedule(Frozen):
     @property
     def when(self) -> str:
         """When it comes, in words: `every day at 02:00 Europe/Berlin`."""
-        return f"{cron.in_words(self.cron)} {self.timezone}"
+        words = cron.in_words(self.cron)
+        return f"{words} ({self.timezone})" if "," in words else f"{words} {self.timezone}"
 
     def next_runs(self, count: int, after: datetime | None = None) -> tuple[datetime, ...]:
         """The next times, in its own zone; none while it is paused."""

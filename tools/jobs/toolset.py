@@ -1,11 +1,11 @@
-"""What the model may call about background jobs."""
+"""What the model may call about background jobs and the schedules that start them."""
 
 from pydantic_ai import FunctionToolset, RunContext, ToolReturn
 
 from tools import jobs
-from tools.cards import BoardCard, Card, JobCard
+from tools.cards import BoardCard, Card, JobCard, ScheduleCard
 from tools.desk import Desk
-from tools.jobs import Job, State, periods
+from tools.jobs import Job, State, periods, schedules
 
 toolset = FunctionToolset[Desk]()
 
@@ -44,7 +44,9 @@ async def list_jobs(
     )
     if not found:
         return ToolReturn(return_value="There are no such jobs.")
-    return _shown("\n".join(map(str, found)), BoardCard(job_ids=tuple(job.id for job in found)))
+    whole = states is None and kind is None and since is None
+    card = BoardCard() if whole else BoardCard(job_ids=tuple(job.id for job in found))
+    return _shown("\n".join(map(str, found)), card)
 
 
 @toolset.tool
@@ -67,6 +69,86 @@ async def retry_job(ctx: RunContext[Desk], job_id: int) -> ToolReturn[str]:
     """
     job = await jobs.retry(ctx.deps.box, ctx.deps.actor, job_id)
     return _shown(f"Job {job.id} ({job.title}) is queued again; its card shows the progress.", JobCard(job_id=job.id))
+
+
+@toolset.tool
+async def retry_failed_jobs(
+    ctx: RunContext[Desk], kind: str | None = None, since: str | None = None
+) -> ToolReturn[str]:
+    """Queue again all that failed or ended partly and was not done since.
+
+    Args:
+        kind: Only jobs of this kind: `train`, `sync` or `embed`.
+        since: Only what failed since then: `today`, `this week`, `last 3 days`, or an ISO date.
+    """
+    start = periods.since(since) if since else None
+    again, refused = await jobs.retry_all(ctx.deps.box, ctx.deps.actor, kind=kind, since=start)
+    if not again:
+        return ToolReturn(return_value=" ".join(["Nothing was left to try again.", *refused]))
+    told = f"{len(again)} {'job is' if len(again) == 1 else 'jobs are'} queued again."
+    return _shown(" ".join([told, *refused]), BoardCard(job_ids=tuple(job.id for job in again)))
+
+
+@toolset.tool
+async def list_schedules(ctx: RunContext[Desk], words: str = "") -> ToolReturn[str]:
+    """List the schedules: what starts by itself, when, when next, and how the last time ended.
+
+    Args:
+        words: Only those that these words may mean: a database, a table, `sync`, `nightly`, a number. Empty for all.
+    """
+    found = await schedules.find_schedules(ctx.deps.box, ctx.deps.actor, words)
+    if not found:
+        return ToolReturn(return_value="There are no such schedules.")
+    return _shown("\n".join(map(str, found)), ScheduleCard(schedule_ids=tuple(one.id for one in found)))
+
+
+@toolset.tool
+async def pause_schedule(ctx: RunContext[Desk], schedule_id: int) -> ToolReturn[str]:
+    """Let a schedule rest until it is resumed; a job that runs goes on.
+
+    Args:
+        schedule_id: The schedule's number; list_schedules shows them.
+    """
+    one = await schedules.pause(ctx.deps.box, ctx.deps.actor, schedule_id)
+    return _shown(f"Schedule {one.id} ({one.title}) is paused.", ScheduleCard(schedule_ids=(one.id,)))
+
+
+@toolset.tool
+async def resume_schedule(ctx: RunContext[Desk], schedule_id: int) -> ToolReturn[str]:
+    """Let a paused schedule go on at its next time.
+
+    Args:
+        schedule_id: The schedule's number; list_schedules shows them.
+    """
+    one = await schedules.resume(ctx.deps.box, ctx.deps.actor, schedule_id)
+    return _shown(f"Schedule {one.id} ({one.title}) goes on.", ScheduleCard(schedule_ids=(one.id,)))
+
+
+@toolset.tool
+async def change_schedule(
+    ctx: RunContext[Desk], schedule_id: int, when: str, timezone: str | None = None
+) -> ToolReturn[str]:
+    """Give a schedule other times.
+
+    Args:
+        schedule_id: The schedule's number; list_schedules shows them.
+        when: The new times in words (`weekdays at 7:30`) or as cron.
+        timezone: An IANA name such as `Europe/Berlin`; the schedule's own when left out.
+    """
+    one = await schedules.change(ctx.deps.box, ctx.deps.actor, schedule_id, when, timezone)
+    return _shown(str(one), ScheduleCard(schedule_ids=(one.id,)))
+
+
+@toolset.tool(requires_approval=True)
+async def delete_schedule(ctx: RunContext[Desk], schedule_id: int) -> str:
+    """Delete a schedule; the person approves it first. Jobs it started and what they brought stay.
+
+    Args:
+        schedule_id: The schedule's number; list_schedules shows them.
+    """
+    actor = ctx.deps.actor
+    gone = await schedules.remove(ctx.deps.box, actor, schedule_id, approved_by=actor.user_id)
+    return f"Schedule {gone.id} ({gone.title}, {gone.when}) is deleted."
 
 
 @toolset.tool

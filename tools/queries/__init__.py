@@ -6,7 +6,15 @@ The path: `guard.check` judges -> `run` reads and keeps the history -> `confiden
 
 from tools.queries.answer import Answer, Verified
 from tools.queries.confidence import tell
-from tools.queries.examples import Example, FoundExample, find_examples, list_examples, remove_example, save_example
+from tools.queries.examples import (
+    Example,
+    FoundExample,
+    broken_examples,
+    find_examples,
+    list_examples,
+    remove_example,
+    save_example,
+)
 from tools.queries.guard import CheckedSQL, check
 from tools.queries.history import Query, get_query, list_queries, rate, set_answer
 from tools.queries.run import QueryResult, rerun, run
@@ -19,6 +27,7 @@ __all__ = [
     "Query",
     "QueryResult",
     "Verified",
+    "broken_examples",
     "check",
     "find_examples",
     "get_query",

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tools import databases, vocabulary
 from tools.connectors.base import Frozen
-from tools.errors import Invalid, NotFound
+from tools.errors import Invalid, NotFound, QueryRejected
 from tools.queries.guard import check
 from tools.queries.history import get_query
 from tools.queries.shapes import shapes
@@ -140,6 +140,19 @@ async def list_examples(box: Toolbox, actor: Actor, database: str | None = None)
         )
         for row, name, by in rows
     )
+
+
+async def broken_examples(box: Toolbox, actor: Actor, database: str) -> tuple[tuple[Example, str], ...]:
+    """Verified pairs whose SQL does not fit the tables of `database` any more, each with the reason."""
+    target = await databases.get(box, actor, database)
+    known = await shapes(box, actor, target.id) or None
+    broken: list[tuple[Example, str]] = []
+    for example in await list_examples(box, actor, database):
+        try:
+            check(example.sql, target.dialect, known)
+        except QueryRejected as error:
+            broken.append((example, str(error)))
+    return tuple(broken)
 
 
 async def remove_example(box: Toolbox, actor: Actor, example_id: UUID) -> None:

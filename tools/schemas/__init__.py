@@ -11,7 +11,7 @@ from tools.schemas.notes import add_note, list_notes, remove_note
 from tools.schemas.relationships import Relationship, relationships
 from tools.schemas.retrieval import DatabaseFit, FoundTable, Retrieved, retrieve
 from tools.schemas.tables import Note, catalog, describe, set_description
-from tools.schemas.training import run_training, start_training
+from tools.schemas.training import run_training, schedule_training, start_training
 from tools.schemas.vectors import Reembedded, reembed
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "remove_note",
     "retrieve",
     "run_training",
+    "schedule_training",
     "set_description",
     "start_training",
     "status",

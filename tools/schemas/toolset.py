@@ -3,7 +3,7 @@
 from pydantic_ai import FunctionToolset, RunContext, ToolReturn
 
 from tools import databases
-from tools.cards import Card, JobCard, TableCard
+from tools.cards import Card, JobCard, ScheduleCard, TableCard
 from tools.desk import Desk
 from tools.errors import Invalid
 from tools.queries.examples import find_examples
@@ -77,6 +77,23 @@ async def train_tables(
     name = await _database(ctx.deps, database)
     job = await training.start_training(ctx.deps.box, ctx.deps.actor, name, tables, force=force)
     return _shown(f"Job {job.id} is training {job.target}; its card shows the progress.", JobCard(job_id=job.id))
+
+
+@toolset.tool
+async def schedule_training(
+    ctx: RunContext[Desk], when: str, database: str | None = None, tables: str = "*", timezone: str | None = None
+) -> ToolReturn[str]:
+    """Train tables again and again by themselves, so that changes of their structure are noticed and learned.
+
+    Args:
+        when: The times in words (`every night at 2`, `weekdays at 7:30`) or as cron.
+        database: The database's name; the one in hand when left out.
+        tables: Names or patterns parted by commas; `*` for all.
+        timezone: An IANA name such as `Europe/Berlin`; the usual one when left out.
+    """
+    name, desk = await _database(ctx.deps, database), ctx.deps
+    made = await training.schedule_training(desk.box, desk.actor, name, tables, when=when, timezone=timezone)
+    return _shown(str(made), ScheduleCard(schedule_ids=(made.id,), fresh=True))
 
 
 @toolset.tool

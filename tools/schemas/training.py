@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from tools import databases, jobs
 from tools.connectors.base import Connector
 from tools.errors import QueryFailed
-from tools.jobs import Claim, Job, Outcome
+from tools.jobs import Claim, Job, Outcome, Schedule
 from tools.rights import may_change
 from tools.schemas.analysis import Analysis, analyse
 from tools.schemas.catalog import TrainedTable
@@ -83,11 +83,44 @@ async def start_training(
         await refresh(box, actor, database)  # it may have been created since we last looked
         about = await known(box, actor, database)
         chosen(about.tables, wanted, database)
-    target = database if is_everything(wanted) else f"{database}: {', '.join(wanted)}"
-    if len(wanted) == 1 and not is_everything(wanted):
-        target = f"{database}.{wanted[0]}"
     arguments = {"tables": list(wanted), "force": force}
-    return await jobs.start(box, actor, "train", target, database_id=about.id, arguments=arguments)
+    return await jobs.start(box, actor, "train", _target(database, wanted), database_id=about.id, arguments=arguments)
+
+
+async def schedule_training(
+    box: Toolbox,
+    actor: Actor,
+    database: str,
+    tables: str | Sequence[str] = "*",
+    *,
+    when: str,
+    timezone: str | None = None,
+) -> Schedule:
+    """Train tables of a database again and again, at the times `when` says in words or as cron.
+
+    A pattern takes what it matches at each run; what has not changed is passed over. NotFound names near tables.
+    """
+    may_change(actor, "schedule work")
+    wanted = patterns(tables)
+    about = await known(box, actor, database)
+    if not is_everything(wanted):
+        chosen(about.tables, wanted, database)
+    return await jobs.schedules.create(
+        box,
+        actor,
+        "train",
+        _target(database, wanted),
+        when,
+        database_id=about.id,
+        arguments={"tables": list(wanted)},
+        timezone=timezone,
+    )
+
+
+def _target(database: str, wanted: Sequence[str]) -> str:
+    if is_everything(wanted):
+        return database
+    return f"{database}.{wanted[0]}" if len(wanted) == 1 else f"{database}: {', '.join(wanted)}"
 
 
 async def run_training(box: Toolbox, claim: Claim) -> Outcome:

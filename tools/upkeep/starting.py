@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tools import databases, jobs, schemas
+from tools import databases, jobs, schemas, sync
 from tools.errors import Invalid, NotFound
 from tools.jobs import Job, Schedule
+from tools.sync import SyncOptions
 from tools.toolbox import Actor, Toolbox
 
 Starter = Callable[[Toolbox, Actor, str, dict[str, Any]], Awaitable[Job]]
@@ -17,7 +18,12 @@ async def _train(box: Toolbox, actor: Actor, database: str, arguments: dict[str,
     )
 
 
-STARTERS: dict[str, Starter] = {"train": _train}
+async def _sync(box: Toolbox, actor: Actor, database: str, arguments: dict[str, Any]) -> Job:
+    options = SyncOptions.model_validate(arguments.get("options") or {})
+    return await sync.start_sync(box, actor, database, arguments.get("tables", "*"), options)
+
+
+STARTERS: dict[str, Starter] = {"train": _train, "sync": _sync}
 """Kind of job -> what starts it over a database, with the arguments that were kept."""
 
 

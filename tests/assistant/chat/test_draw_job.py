@@ -74,6 +74,29 @@ def test_counts_leave_out_zeros_and_words() -> None:
     )
 
 
+def test_a_sync_says_its_rows_its_pace_and_all_five_counts() -> None:
+    counts = {"read": 190_112, "rows_expected": 311_000, "rows_per_second": 48_300.4, "new": 188_002, "changed": 2_110}
+    drawn = props(job(kind="sync", progress=61.0, counts=counts))
+    assert drawn["amount"].startswith("190,112 of 311,000 rows · 48,300 rows/s · ")
+    assert drawn["counts"] == "new 188,002 · changed 2,110 · unchanged 0 · deleted 0 · rejected 0"
+    outgrown = props(job(kind="sync", counts={"read": 400, "rows_expected": 300}))
+    assert outgrown["amount"].startswith("400 rows · ")
+
+
+def test_tables_are_told_one_by_one_and_a_failed_one_may_be_tried_again() -> None:
+    told = {
+        "public.orders": {"told": "incremental by updated_at", "read": 12, "new": 2, "changed": 0},
+        "public.stock": {"error": "permission denied for table stock"},
+    }
+    orders, stock = props(job(kind="sync", state="partial", counts={"tables": told}))["tables"]
+    assert (orders["words"], orders["told"]) == ("read 12 · new 2", "incremental by updated_at")
+    assert (orders["reason"], orders["can_retry"]) == (None, False)
+    assert (stock["reason"], stock["can_retry"]) == ("permission denied for table stock", True)
+    assert not props(job(kind="sync", counts={"tables": told}))["tables"][1]["can_retry"]  # it still runs
+    training = props(job(state="partial", counts={"tables": 2, "failures": {"public.stock": "no right"}}))
+    assert [line["name"] for line in training["tables"]] == ["public.stock"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.2, "less than a second"), (4, "4 s"), (200, "3 min 20 s"), (60, "1 min"), (7500, "2 h 5 min"), (3600, "1 h")],

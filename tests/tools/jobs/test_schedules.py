@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from tools import jobs
-from tools.errors import Conflict, DatabaseUnreachable, Invalid, NotAllowed, NotFound
+from tools.errors import Conflict, DatabaseUnreachable, Invalid, NotAllowed, NotFound, TooMany
 from tools.jobs import Job, Outcome, Schedule, schedules
 from tools.toolbox import Actor, Toolbox
 
@@ -51,7 +51,7 @@ async def end(box: Toolbox, job_id: int | None) -> None:
 
 async def test_a_schedule_tells_what_when_and_next(toolbox: Toolbox, actor: Actor) -> None:
     made = await schedules.create(toolbox, actor, "sync", "shop", "weekdays at 7:30", timezone="Europe/Berlin")
-    assert (made.title, made.when) == ("Sync shop", "at 07:30, Monday through Friday Europe/Berlin")
+    assert (made.title, made.when) == ("Sync shop", "at 07:30, Monday through Friday (Europe/Berlin)")
     saturday = datetime(2026, 11, 28, 12, tzinfo=UTC)
     assert [f"{at:%A %H:%M}" for at in made.next_runs(2, saturday)] == ["Monday 07:30", "Tuesday 07:30"]
     assert made.next_run is not None and made.next_run > datetime.now(UTC)
@@ -176,6 +176,20 @@ async def test_what_cannot_be_started_is_found_among_the_failures(
     assert (failed.id, failed.error, failed.schedule_id) == (
         after.last_job_id, "shop does not answer (connection refused).", nightly.id
     )  # fmt: skip
+
+
+async def test_one_that_may_not_start_yet_comes_a_little_later(
+    toolbox: Toolbox, actor: Actor, nightly: Schedule
+) -> None:
+    async def crowded(box: Toolbox, actor: Actor, schedule: Schedule) -> Job:
+        raise TooMany("10 syncs were started within a minute.", 42)
+
+    now = MONDAY + timedelta(hours=1)
+    assert nightly.id not in await jobs.claim_due(toolbox, crowded, now)
+    after = await schedules.get(toolbox, actor, nightly.id)
+    assert (after.next_run, after.last_run) == (now + timedelta(seconds=42), None)
+    assert await claim(toolbox, nightly, now + timedelta(seconds=43))
+    assert (await schedules.get(toolbox, actor, nightly.id)).next_run == MONDAY + timedelta(days=1, hours=1)
 
 
 async def test_many_workers_start_each_schedule_once(toolbox: Toolbox, actor: Actor) -> None:

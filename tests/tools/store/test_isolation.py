@@ -33,6 +33,7 @@ ACROSS_WORKSPACES = {
     "tools/jobs/due.py": "the clock strikes for everybody's schedules",
     "tools/jobs/prune.py": "history is pruned for everybody",
     "tools/jobs/sweep.py": "sets right the jobs of everybody",
+    "tools/jobs/told.py": "the web process tells every conversation of its jobs",
     "tools/store/session.py": "defines it, and pings",
 }
 """The only files that leave the one workspace, and why each must."""

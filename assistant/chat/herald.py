@@ -1,0 +1,177 @@
+"""Telling a conversation what came of work that nobody watched: at once where it is open, else when it is opened."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from uuid import UUID, uuid5
+
+from chainlit.emitter import ChainlitEmitter
+from chainlit.server import sio
+from chainlit.session import WebsocketSession, ws_sessions_id
+from chainlit.step import StepDict
+from chainlit.utils import utc_now
+
+from assistant.chat.cards import StoredCard, draw, element
+from assistant.chat.history import ChatHistory
+from tools import databases, jobs, queries
+from tools.cards import JobCard
+from tools.errors import NotFound, StoreUnavailable
+from tools.jobs import Job
+from tools.jobs.patience import end
+from tools.toolbox import Actor, Toolbox
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 5.0
+"""How late an end is told whose message was lost."""
+NAMESPACE = UUID("7d7a7e2c-58f5-4e0b-9a43-0d6a3f3a1f6e")
+NAMED = 3
+"""Verified queries that no longer run, named at most."""
+
+ENDS = {
+    "succeeded": "is done.",
+    "partial": "is only partly done.",
+    "empty": "found nothing to do.",
+    "failed": "failed.",
+}
+
+
+async def tell_forever(box: Toolbox, history: ChatHistory) -> None:
+    """Tell of every job that ends, as soon as it does; what ended while no web process ran is told first."""
+    news = asyncio.Event()
+    listening = asyncio.create_task(_listen(box, news))
+    try:
+        while True:
+            news.clear()
+            try:
+                await tell(box, history)
+            except StoreUnavailable as error:
+                log.warning("jobs are not told of: %s", error)
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await news.wait()
+                    await asyncio.sleep(jobs.told.SETTLED.total_seconds() + 0.1)
+            except TimeoutError:
+                pass  # no message came: look all the same
+    finally:
+        await end(listening)
+
+
+async def tell(box: Toolbox, history: ChatHistory) -> int:
+    """Tell of what has ended and was not told of yet; gives how many messages that made."""
+    made = 0
+    for job in await jobs.untold(box):
+        try:
+            made += await _tell(box, history, job)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # Its card tells it all the same; the next job's end must not wait behind this one for ever.
+            log.exception("the end of job %s could not be told", job.id)
+        await jobs.mark_told(box, job)
+    return made
+
+
+async def _tell(box: Toolbox, history: ChatHistory, job: Job) -> bool:
+    person = await history.author(job.conversation_id or "")
+    if person is None or person.workspace_id != job.workspace_id:
+        return False
+    words = await worth_telling(box, person, job, shown=await _seen(history, job))
+    if words:
+        await _deliver(box, person, history, job, words)
+    return bool(words)
+
+
+async def worth_telling(box: Toolbox, person: Actor, job: Job, *, shown: bool) -> str:
+    """What to say of the end of `job`; empty when nobody needs to hear of it.
+
+    Changes of a database are always told. Scheduled work that went well is told the first time, and when it had not
+    gone well before; other work when its card stood before nobody's eyes.
+    """
+    changed = await _changes(box, person, job)
+    if job.state == "cancelled":
+        return changed
+    if job.schedule_id is not None:
+        before = await jobs.ended_before(box, job)
+        quiet = job.state == "succeeded" and before is not None and before.state == "succeeded"
+    else:
+        quiet = shown
+    said = "" if quiet else f"{job.title}{', by its schedule,' if job.schedule_id else ''} {ENDS[job.state]}"
+    return "\n\n".join(part for part in (said, changed) if part)
+
+
+async def _changes(box: Toolbox, person: Actor, job: Job) -> str:
+    """What the job found changed in its database, what was learned anew, and which verified queries that broke."""
+    found = job.counts.get("drift")
+    if not found:
+        return ""
+    told = [str(found)] if isinstance(found, str) else [str(line) for line in found]
+    if trained := job.counts.get("trained"):
+        told.append(f"{trained:,} {'table' if trained == 1 else 'tables'} trained again.")
+    try:
+        broken = await queries.broken_examples(box, person, await databases.name_of(box, person, job.database_id))
+    except NotFound:
+        broken = ()  # forgotten meanwhile
+    if broken:
+        count = "1 verified query fails" if len(broken) == 1 else f"{len(broken)} verified queries fail"
+        named = [f"- {example.question}: {reason}" for example, reason in broken[:NAMED]]
+        told.append(f"{count} now:\n\n" + "\n".join(named))
+    return " ".join(told)
+
+
+async def _seen(history: ChatHistory, job: Job) -> bool:
+    """Whether the job's card stands in a conversation that somebody has open."""
+    if not _open_sessions(str(job.conversation_id)):
+        return False
+    return any(job.id in card.job_ids for card in await history.cards(str(job.conversation_id)))
+
+
+async def _deliver(box: Toolbox, person: Actor, history: ChatHistory, job: Job, words: str) -> None:
+    # The same end gives the same message: told twice, after a crash in between, it stands there once.
+    step_id = str(uuid5(NAMESPACE, f"{job.id} {job.finished_at}"))
+    thread_id = str(job.conversation_id)
+    step = _message(step_id, thread_id, words)
+    data = JobCard(job_id=job.id).model_dump(mode="json")
+    card = StoredCard(id=str(uuid5(NAMESPACE, f"card {step_id}")), thread_id=thread_id, step_id=step_id, data=data)
+    await history.append(person, step, card)
+    drawn = await draw(box, person, card)
+    for session in _open_sessions(thread_id):
+        emitter = ChainlitEmitter(session)
+        await emitter.send_step(step)
+        await emitter.send_element(element(card, drawn))
+
+
+def _open_sessions(thread_id: str) -> list[WebsocketSession]:
+    """Browsers that have the conversation open now; a session whose line broke waits for it in vain."""
+    return [
+        session
+        for session in list(ws_sessions_id.values())
+        if session.thread_id == thread_id and sio.manager.is_connected(session.socket_id, "/")
+    ]
+
+
+def _message(step_id: str, thread_id: str, text: str) -> StepDict:
+    now = utc_now()
+    return StepDict(
+        id=step_id,
+        threadId=thread_id,
+        parentId=None,
+        createdAt=now,
+        start=now,
+        end=now,
+        output=text,
+        name="Tabletalk",
+        type="assistant_message",
+        language=None,
+        streaming=False,
+        isError=False,
+        waitForAnswer=False,
+        metadata={},
+        tags=None,
+    )
+
+
+async def _listen(box: Toolbox, news: asyncio.Event) -> None:
+    async with aclosing(box.queue.subscribe(jobs.OVER)) as messages:
+        async for _ in messages:
+            news.set()

@@ -1,0 +1,124 @@
+"""What a conversation is told of work that nobody watched."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from assistant.chat.herald import tell
+from assistant.chat.history import ChatHistory
+from tests.conftest import registered
+from tools import databases, jobs, queries, schemas
+from tools.jobs import Claim, Job, Outcome
+from tools.toolbox import Actor, Toolbox
+
+SEED = "CREATE TABLE orders (id int PRIMARY KEY, fax text); CREATE TABLE stock (id int PRIMARY KEY)"
+
+
+@pytest.fixture
+async def away(toolbox: Toolbox, actor: Actor) -> Actor:
+    """A person with a conversation that nobody has open."""
+    thread = uuid4().hex
+    async with toolbox.store.begin_for_all() as session:
+        await session.execute(
+            text("INSERT INTO chat.threads (id, workspace_id, user_id) VALUES (:id, :workspace, :user)"),
+            {"id": thread, "workspace": actor.workspace_id, "user": actor.user_id},
+        )
+    return actor.model_copy(update={"conversation_id": thread})
+
+
+async def ended(box: Toolbox, person: Actor, state: str, **counts: object) -> Job:
+    async def work(_box: Toolbox, _claim: Claim) -> Outcome:
+        return Outcome.model_validate({"state": state, "counts": counts, "message": "as it was"})
+
+    job = await jobs.start(box, person, "train", f"shop-{uuid4().hex[:6]}")
+    await jobs.attempt(box, job.id, lambda _: work)
+    await settle(box, job)
+    return await jobs.get(box, person, job.id)
+
+
+async def settle(box: Toolbox, job: Job) -> None:
+    async with box.store.begin_for_all() as session:
+        await session.execute(
+            text("UPDATE tabletalk.jobs SET finished_at = finished_at - interval '5 seconds' WHERE id = :id"),
+            {"id": job.id},
+        )
+
+
+async def said(box: Toolbox, person: Actor) -> list[str]:
+    thread = await ChatHistory(box).get_thread(str(person.conversation_id))
+    assert thread is not None
+    return [str(step.get("output")) for step in thread["steps"]]
+
+
+async def test_the_end_of_work_is_told_once_with_its_card(toolbox: Toolbox, away: Actor) -> None:
+    job = await ended(toolbox, away, "partial")
+    await tell(toolbox, ChatHistory(toolbox))
+    await tell(toolbox, ChatHistory(toolbox))
+    assert await said(toolbox, away) == [f"{job.title} is only partly done."]
+    cards = await ChatHistory(toolbox).cards(str(away.conversation_id))
+    assert [card.job_ids for card in cards] == [[job.id]]
+
+
+async def test_work_that_is_started_again_is_told_again(toolbox: Toolbox, away: Actor) -> None:
+    async def work(_box: Toolbox, _claim: Claim) -> Outcome:
+        return Outcome(state="succeeded")
+
+    job = await ended(toolbox, away, "partial")
+    await tell(toolbox, ChatHistory(toolbox))
+    await jobs.retry(toolbox, away, job.id)
+    await jobs.attempt(toolbox, job.id, lambda _: work)
+    await settle(toolbox, job)
+    await tell(toolbox, ChatHistory(toolbox))
+    assert (await said(toolbox, away))[-1] == f"{job.title} is done."
+
+
+async def test_a_job_without_a_conversation_or_of_another_workspace_is_told_to_nobody(
+    toolbox: Toolbox, away: Actor, stranger: Actor
+) -> None:
+    await ended(toolbox, away.model_copy(update={"conversation_id": "nowhere"}), "partial")
+    await ended(toolbox, stranger.model_copy(update={"conversation_id": away.conversation_id}), "partial")
+    await tell(toolbox, ChatHistory(toolbox))
+    assert await said(toolbox, away) == []
+
+
+async def test_scheduled_work_that_goes_well_is_told_the_first_time_and_after_a_failure(
+    toolbox: Toolbox, away: Actor
+) -> None:
+    schedule = await jobs.schedules.create(toolbox, away, "train", "shop", "nightly")
+    told = []
+    for state in ("succeeded", "succeeded", "partial", "succeeded", "succeeded"):
+        job = await ended(toolbox, away, state)
+        async with toolbox.store.begin_for_all() as session:
+            await session.execute(
+                text("UPDATE tabletalk.jobs SET schedule_id = :schedule WHERE id = :id"),
+                {"schedule": schedule.id, "id": job.id},
+            )
+        before = len(await said(toolbox, away))
+        await tell(toolbox, ChatHistory(toolbox))
+        told.append((await said(toolbox, away))[before:] != [])
+    assert told == [True, False, True, True, False]
+
+
+async def test_changes_of_a_database_are_told_with_the_verified_queries_they_broke(
+    toolbox: Toolbox, away: Actor
+) -> None:
+    async with registered(toolbox, away, "sales", lambda there: there.execute(SEED)) as name:
+        await queries.save_example(toolbox, away, database=name, question="Which faxes?", sql="SELECT fax FROM orders")
+        found, connector = await databases.connect(toolbox, away, name)
+        shapes = [shape for shape in await connector.snapshot() if shape.name != "orders"]
+        await schemas.drift.store_snapshot(toolbox, away, found.id, name, shapes)
+
+        box = replace(toolbox)
+        job = await jobs.start(box, away, "train", name, database_id=found.id)
+
+        async def work(_box: Toolbox, _claim: Claim) -> Outcome:
+            return Outcome(state="succeeded", counts={"drift": "sales changed: gone: public.orders.", "trained": 1})
+
+        await jobs.attempt(box, job.id, lambda _: work)
+        await settle(box, job)
+        await tell(box, ChatHistory(box))
+        words = (await said(box, away))[-1]
+    assert "sales changed: gone: public.orders. 1 table trained again." in words
+    assert "1 verified query fails now" in words and "Which faxes?" in words
