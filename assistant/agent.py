@@ -21,6 +21,7 @@ from tools.jobs.toolset import toolset as jobs
 from tools.queries.toolset import toolset as queries
 from tools.schemas.toolset import toolset as schemas
 from tools.settings import Settings
+from tools.sync.toolset import toolset as sync
 
 INSTRUCTIONS = """\
 You answer questions about the databases a team has registered, and carry out what it commands.
@@ -60,7 +61,7 @@ class _TellingReasons(WrapperToolset[Desk]):
 
 def toolset(*more: AbstractToolset[Desk]) -> AbstractToolset[Desk]:
     """Every tool the model may call, and `more` of a door's own; errors come back to it as reasons."""
-    return _TellingReasons(CombinedToolset([databases, schemas, queries, jobs, asking, *more]))
+    return _TellingReasons(CombinedToolset([databases, schemas, queries, sync, jobs, asking, *more]))
 
 
 @lru_cache

@@ -2,10 +2,9 @@
 
 from pydantic_ai import FunctionToolset, RunContext, ToolReturn
 
-from tools import databases
 from tools.cards import Card, JobCard, ScheduleCard, TableCard
+from tools.databases.meant import database_meant
 from tools.desk import Desk
-from tools.errors import Invalid
 from tools.queries.examples import find_examples
 from tools.schemas import drift, freshness, notes, retrieval, showing, tables, training
 from tools.schemas.catalog import TrainedTable
@@ -43,7 +42,7 @@ async def describe_table(ctx: RunContext[Desk], table: str, database: str | None
         table: The table's name, with its schema (`sales.orders`) where several schemas have it.
         database: The database's name; the one in hand when left out.
     """
-    name = await _database(ctx.deps, database)
+    name = await database_meant(ctx.deps, database)
     found = await tables.describe(ctx.deps.box, ctx.deps.actor, name, table)
     return _shown(showing.table_text(found, name), _columns_card(found, name))
 
@@ -55,7 +54,7 @@ async def list_tables(ctx: RunContext[Desk], database: str | None = None) -> Too
     Args:
         database: The database's name; the one in hand when left out.
     """
-    name = await _database(ctx.deps, database)
+    name = await database_meant(ctx.deps, database)
     found = await tables.catalog(ctx.deps.box, ctx.deps.actor, name)
     rows = tuple((t.shape.qualified_name, t.description, f"{t.shape.row_estimate or 0:,}", _trained(t)) for t in found)
     card = TableCard(title=f"Tables of {name}", columns=("Table", "About", "Rows, about", "Training"), rows=rows)
@@ -74,7 +73,7 @@ async def train_tables(
         tables: Names or patterns parted by commas, such as `orders, stock_*`; `*` for all.
         force: True to train again what has not changed.
     """
-    name = await _database(ctx.deps, database)
+    name = await database_meant(ctx.deps, database)
     job = await training.start_training(ctx.deps.box, ctx.deps.actor, name, tables, force=force)
     return _shown(f"Job {job.id} is training {job.target}; its card shows the progress.", JobCard(job_id=job.id))
 
@@ -91,7 +90,7 @@ async def schedule_training(
         tables: Names or patterns parted by commas; `*` for all.
         timezone: An IANA name such as `Europe/Berlin`; the usual one when left out.
     """
-    name, desk = await _database(ctx.deps, database), ctx.deps
+    name, desk = await database_meant(ctx.deps, database), ctx.deps
     made = await training.schedule_training(desk.box, desk.actor, name, tables, when=when, timezone=timezone)
     return _shown(str(made), ScheduleCard(schedule_ids=(made.id,), fresh=True))
 
@@ -130,7 +129,7 @@ async def refresh_schema(ctx: RunContext[Desk], database: str | None = None) -> 
     Args:
         database: The database's name; the one in hand when left out.
     """
-    return str(await drift.refresh(ctx.deps.box, ctx.deps.actor, await _database(ctx.deps, database)))
+    return str(await drift.refresh(ctx.deps.box, ctx.deps.actor, await database_meant(ctx.deps, database)))
 
 
 @toolset.tool
@@ -142,7 +141,7 @@ async def add_note(ctx: RunContext[Desk], text: str, database: str | None = None
         database: The database's name; the one in hand when left out.
         table: The table it is about; leave it out when it holds for the whole database.
     """
-    name = await _database(ctx.deps, database)
+    name = await database_meant(ctx.deps, database)
     note = await notes.add_note(ctx.deps.box, ctx.deps.actor, name, text, table)
     return f"Noted for {note.table or note.database}: {note.text!r} (note {str(note.id)[:8]})."
 
@@ -154,7 +153,7 @@ async def list_notes(ctx: RunContext[Desk], database: str | None = None) -> Tool
     Args:
         database: The database's name; the one in hand when left out.
     """
-    name = await _database(ctx.deps, database)
+    name = await database_meant(ctx.deps, database)
     found = await notes.list_notes(ctx.deps.box, ctx.deps.actor, name)
     rows = tuple(
         (str(n.id)[:8], n.table or "all", n.text, n.created_by or "", f"{n.created_at:%d %B %Y}") for n in found
@@ -172,7 +171,7 @@ async def remove_note(ctx: RunContext[Desk], note: str, database: str | None = N
         note: The note's id or the start of it, as list_notes shows it, or its exact text.
         database: The database's name; the one in hand when left out.
     """
-    gone = await notes.remove_note(ctx.deps.box, ctx.deps.actor, await _database(ctx.deps, database), note)
+    gone = await notes.remove_note(ctx.deps.box, ctx.deps.actor, await database_meant(ctx.deps, database), note)
     return f"Removed the note {gone.text!r}."
 
 
@@ -187,20 +186,9 @@ async def set_table_description(
         description: What the table is about, in a sentence or two; empty to go back to the one written by rule.
         database: The database's name; the one in hand when left out.
     """
-    name = await _database(ctx.deps, database)
+    name = await database_meant(ctx.deps, database)
     found = await tables.set_description(ctx.deps.box, ctx.deps.actor, name, table, description)
     return f"{found.shape.qualified_name} is described as: {found.description}"
-
-
-async def _database(desk: Desk, named: str | None) -> str:
-    """The database that is meant: the one named, the one in hand, or the only one there is."""
-    if named or desk.database:
-        return named or desk.database or ""
-    registered = [found.name for found in await databases.list_databases(desk.box, desk.actor)]
-    if len(registered) == 1:
-        return registered[0]
-    known = ", ".join(registered) or "none yet"
-    raise Invalid(f"Name the database that is meant; registered: {known}.")
 
 
 def _shown(text: str, card: Card) -> ToolReturn[str]:
