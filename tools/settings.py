@@ -57,6 +57,8 @@ class Settings(BaseSettings):
 
     # What a request of a program may take
     request_bytes: Annotated[int, Field(ge=1000)] = 1_000_000
+    requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Of one person, at most."""
     request_seconds: Annotated[float, Field(gt=0)] = 120
     """Until its answer begins; a stream may go on."""
 

@@ -11,7 +11,20 @@ from starlette.routing import Mount
 from assistant.api import problems, reference
 from assistant.api.bounds import Bounds
 from assistant.api.document import document
-from assistant.api.routes import conversations, databases, examples, jobs, notes, queries, tables, training
+from assistant.api.routes import (
+    auth,
+    conversations,
+    databases,
+    examples,
+    jobs,
+    keys,
+    notes,
+    queries,
+    tables,
+    training,
+    users,
+    workspaces,
+)
 from tools.settings import Settings
 from tools.toolbox import Toolbox
 
@@ -55,7 +68,7 @@ def create_api(settings: Settings) -> Api:
     )
     problems.install(api)
     api.add_middleware(Bounds, settings=settings)
-    for noun in (databases, tables, training, notes, queries, examples, conversations, jobs):
+    for noun in NOUNS:
         api.include_router(noun.router)
     api.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return api
@@ -77,7 +90,23 @@ async def _docs(request: Request) -> HTMLResponse:
     return HTMLResponse(reference.page(request.app.openapi()))
 
 
+NOUNS = (
+    auth,
+    databases,
+    tables,
+    training,
+    notes,
+    queries,
+    examples,
+    conversations,
+    jobs,
+    users,
+    workspaces,
+    keys,
+)
+
 TAGS = [
+    {"name": "auth", "description": "Signing in; in local mode nobody needs to."},
     {"name": "databases", "description": "Databases to ask: register, check, rename, forget."},
     {"name": "tables", "description": "What is known of their tables."},
     {"name": "training", "description": "What training learned of them, and how fresh that is."},
@@ -86,5 +115,8 @@ TAGS = [
     {"name": "examples", "description": "Verified pairs of question and SQL."},
     {"name": "conversations", "description": "Questions in words, and what was said before."},
     {"name": "jobs", "description": "Background work: follow it, cancel it, try it again."},
+    {"name": "users", "description": "The members of the workspace, and what each may do."},
+    {"name": "workspaces", "description": "What a team shares."},
+    {"name": "keys", "description": "API keys: what a program comes in with."},
 ]
 """The nouns, in the order one meets them."""

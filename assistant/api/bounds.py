@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.api import problems
+from tools.limiter import Room
 from tools.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ class Bounds:
         """Guard `app` with the bounds of the settings."""
         self._app = app
         self._bytes, self._seconds = settings.request_bytes, settings.request_seconds
+        self._per_minute = settings.requests_per_minute
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, within its bounds."""
@@ -38,6 +40,7 @@ class Bounds:
             if message["type"] == "http.response.start":
                 begun = True
                 deadline.reschedule(None)  # a stream may go on for as long as it likes
+                message["headers"] = [*message["headers"], *_room_left(scope, self._per_minute)]
             await send(message)
 
         try:
@@ -90,3 +93,12 @@ class Bounds:
         if begun:
             raise error  # half an answer has left: the server closes the line
         await problems.unexpected(request)(request.scope, receive, send)
+
+
+def _room_left(scope: Scope, per_minute: int) -> list[tuple[bytes, bytes]]:
+    """How many more requests there is room for, once it is known who asks."""
+    room: Room | None = scope.get("state", {}).get("room")
+    if room is None:
+        return []
+    told = {"limit": per_minute, "remaining": room.remaining, "reset": room.seconds}
+    return [(f"ratelimit-{name}".encode(), str(number).encode()) for name, number in told.items()]

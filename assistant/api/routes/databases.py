@@ -104,6 +104,6 @@ async def check(box: Box, person: Person, database: str) -> Health:
 
 
 @router.post("/{database}/refresh")
-async def refresh(box: Box, person: Person, database: str) -> Drift:
+async def refresh_database(box: Box, person: Person, database: str) -> Drift:
     """Look at a database again and tell which tables and columns were added, removed or changed."""
     return await schemas.refresh(box, person, database)
