@@ -16,6 +16,7 @@ from pydantic_ai.usage import UsageLimits
 from assistant.asking import toolset as asking
 from tools.databases.toolset import toolset as databases
 from tools.desk import Desk
+from tools.documents.toolset import toolset as documents
 from tools.errors import AssistantError, ConfigurationError
 from tools.jobs.toolset import toolset as jobs
 from tools.queries.toolset import toolset as queries
@@ -34,6 +35,10 @@ Answering a question:
 3. When a query is rejected or fails, read the reason, correct the SQL and try again; after three tries say what failed.
 4. Then answer in one or two sentences, the number first. The person sees the whole table, the chart and the SQL
    beside your words: never repeat rows as text, never print SQL.
+
+What rows say in words (complaints, comments, descriptions, names known by half) is found with search_documents, among
+rows that are synced. Name what is sought as `entity`. Counts, sums and comparisons stay with run_query; a question
+about both takes the keys that search_documents gives into the condition of a query. Say so when nothing is synced yet.
 
 - When a question can be read in two ways that give different answers, call ask_back with the readings.
 - When the data cannot answer, say so and name what it can answer. Never invent a number, a table or a column.
@@ -61,7 +66,7 @@ class _TellingReasons(WrapperToolset[Desk]):
 
 def toolset(*more: AbstractToolset[Desk]) -> AbstractToolset[Desk]:
     """Every tool the model may call, and `more` of a door's own; errors come back to it as reasons."""
-    return _TellingReasons(CombinedToolset([databases, schemas, queries, sync, jobs, asking, *more]))
+    return _TellingReasons(CombinedToolset([databases, schemas, queries, documents, sync, jobs, asking, *more]))
 
 
 @lru_cache

@@ -165,10 +165,15 @@ def serve_mcp(user: As = None) -> None:
 def reembed(
     force: Annotated[bool, typer.Option(help="Also where the model has not changed.")] = False, user: As = None
 ) -> None:
-    """Make the vectors of trained tables anew, after TABLETALK_EMBEDDING_MODEL has changed."""
-    from tools import schemas
+    """Make vectors anew after TABLETALK_EMBEDDING_MODEL has changed: of tables here, of documents as jobs."""
+    from tools import documents, schemas
 
-    printing.narrate(str(_with_box(lambda box, actor: schemas.reembed(box, actor, force=force), user)))
+    async def work(box: "Toolbox", actor: "Actor") -> None:
+        printing.narrate(str(await schemas.reembed(box, actor, force=force)))
+        for job in await documents.reembed(box, actor, force=force):
+            printing.narrate(f"The vectors of the documents of {job.target} are made anew as job {job.id}.")
+
+    _with_box(work, user)
 
 
 @user_app.command("add")
@@ -326,6 +331,44 @@ def ask(
         return ok
 
     raise typer.Exit(0 if _with_box(work, user) else 1)
+
+
+@app.command()
+def search(  # noqa: PLR0917  # typer reads the options from the signature
+    query: str,
+    database: Annotated[str | None, typer.Option(help="Only documents of this database.")] = None,
+    table: Annotated[str | None, typer.Option(help="Rows of this table are sought.")] = None,
+    entity: Annotated[str | None, typer.Option(help="What is sought: customer, order, claim ...")] = None,
+    tag: Annotated[str | None, typer.Option(help="A tag of what says it, as column:value.")] = None,
+    since: Annotated[str | None, typer.Option(help="Since then: 'last 3 months', or an ISO date.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before then, put likewise.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many hits.")] = 10,
+    as_json: Json = False,
+    user: As = None,
+) -> None:
+    """Find synced rows by what they say or mean; exit code 1 when none is found."""
+    from tools import documents
+
+    found = _with_box(
+        lambda box, actor: documents.search_documents(
+            box,
+            actor,
+            query,
+            database=database,
+            table=table,
+            entity=entity,
+            tag=tag,
+            since=documents.moment(since),
+            until=documents.moment(until),
+            limit=limit,
+        ),
+        user,
+    )
+    if as_json:
+        sys.stdout.write(f"{found.model_dump_json()}\n")
+    else:
+        printing.print_documents(found)
+    raise typer.Exit(0 if found.hits else 1)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from tools.cards import Card
+    from tools.documents import FoundDocuments
     from tools.queries import QueryResult
     from tools.toolbox import Actor, Toolbox
 
@@ -49,6 +50,27 @@ def print_result(result: "QueryResult") -> None:
     narrate(f"{len(result.rows)} row(s){', cut' if result.truncated else ''}, {result.milliseconds:.0f} ms")
 
 
+def print_documents(found: "FoundDocuments") -> None:
+    """Print what a search found, one hit a line; how it was read is told beside it."""
+    from tools.documents import plain
+
+    narrate(f"Read as: {found.read_as}.")
+    rows = [
+        (
+            hit.entity,
+            plain(hit.title),
+            f"{hit.database}.{hit.table} {hit.source_key}",
+            f"{hit.happened_at:%Y-%m-%d}" if hit.happened_at else "",
+            plain(hit.evidence[0].snippet if hit.evidence else hit.snippet),
+            hit.why,
+        )
+        for hit in found.hits
+    ]
+    print_table(("what", "title", "row", "date", "says", "why"), rows)
+    for warning in found.warnings:
+        narrate(warning)
+
+
 async def show_card(box: "Toolbox", actor: "Actor", card: "Card") -> None:
     """Print what a tool wants shown, as far as text can."""
     from tools.queries import history
@@ -57,6 +79,15 @@ async def show_card(box: "Toolbox", actor: "Actor", card: "Card") -> None:
         query = await history.get_query(box, actor, card.query_id)
         if query.result is not None:
             print_table([column.name for column in query.result.columns], query.result.rows)
+    elif card.type == "documents":
+        from tools.documents import plain, show
+
+        there = await show(box, actor, [hit.id for hit in card.hits], card.words)
+        found = [(there[hit.id], hit.why) for hit in card.hits if hit.id in there]
+        rows = [
+            (one.entity, plain(one.title), f"{one.database}.{one.table} {one.source_key}", why) for one, why in found
+        ]
+        print_table(("what", "title", "row", "why"), rows)
     elif card.type == "table":
         print_table(card.columns, card.rows)
     elif card.type == "choices":

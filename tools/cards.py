@@ -77,7 +77,28 @@ class TableCard(Frozen):
     rows: tuple[tuple[str, ...], ...]
 
 
+class DocumentRef(Frozen):
+    """One hit of a search: the document, why it was found, and the linked documents that speak for it."""
+
+    id: int
+    why: str
+    evidence: tuple[int, ...] = ()
+
+
+class DocumentsCard(Frozen):
+    """What a search of documents found; drawn from the documents as they are now."""
+
+    type: Literal["documents"] = "documents"
+    query: str
+    words: str
+    """What is marked in them."""
+    read_as: str
+    hits: tuple[DocumentRef, ...]
+    """Best first."""
+    warnings: tuple[str, ...] = ()
+
+
 Card = Annotated[
-    ResultCard | JobCard | BoardCard | ScheduleCard | ChoicesCard | RegisterCard | TableCard,
+    ResultCard | JobCard | BoardCard | ScheduleCard | ChoicesCard | RegisterCard | TableCard | DocumentsCard,
     Field(discriminator="type"),
 ]

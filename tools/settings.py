@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     whole_catalogue_tables: Annotated[int, Field(ge=0)] = 30
     """At most so many trained tables go whole to the model; above, retrieval picks."""
 
+    # Documents
+    embed_batches_per_minute: Annotated[int, Field(ge=0)] = 100
+    """Requests to an embedding model for documents, of all jobs together; 0 for as many as it takes."""
+
     # Jobs
     job_attempts: Annotated[int, Field(ge=1)] = 3
     job_seconds: Annotated[int, Field(ge=10)] = 3600

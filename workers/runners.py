@@ -9,6 +9,7 @@ from tools.jobs import Runner
 RUNNERS = {
     "sync": "tools.sync.run_sync",
     "train": "tools.schemas.training.run_training",
+    "embed": "tools.documents.embedding.run_embedding",
 }
 """Kind of job -> dotted name of its runner: imported when first needed, so that a worker starts without them."""
 

@@ -6,12 +6,12 @@ from typing import Any
 import chainlit as cl
 from pydantic import SecretStr, ValidationError
 
-from assistant.chat import draw_register, draw_result, turn
+from assistant.chat import draw_documents, draw_register, draw_result, turn
 from assistant.chat.cards import StoredCard
 from assistant.chat.door import actor, door
 from assistant.chat.screen import change, redraw, say, show_under, watch
-from tools import databases, jobs, queries, schemas, upkeep
-from tools.cards import JobCard, ResultCard
+from tools import databases, documents, jobs, queries, schemas, upkeep
+from tools.cards import DocumentsCard, JobCard, ResultCard
 from tools.connectors.base import Address
 from tools.errors import AssistantError, Conflict, Invalid, NotFound
 from tools.toolbox import Actor
@@ -27,7 +27,7 @@ def register_actions() -> None:
         _offer(deed)
     for deed in (tables, train, retry_table, retry_failed, start_schedule, settle_schedule, change_schedule):
         _offer(deed)
-    for deed in (pause_schedule, resume_schedule, delete_schedule):
+    for deed in (pause_schedule, resume_schedule, delete_schedule, open_row, related):
         _offer(deed)
 
 
@@ -189,6 +189,29 @@ def _schedule_id(card: StoredCard, payload: Payload) -> int:
     if not isinstance(number, int) or (number not in card.schedule_ids and not card.whole_board):
         raise NotFound(f"This card shows no schedule {number!r}.")
     return number
+
+
+# Documents
+
+
+async def open_row(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """Read the live row of a document that the card shows."""
+    return draw_documents.row(await documents.open_row(door().box, person, _document_id(card, payload)))
+
+
+async def related(person: Actor, card: StoredCard, payload: Payload) -> Answer:
+    """What a document that the card shows is linked with."""
+    found = await documents.related(door().box, person, _document_id(card, payload))
+    return {"documents": draw_documents.related(found)}
+
+
+def _document_id(card: StoredCard, payload: Payload) -> int:
+    if card.type != "documents":
+        raise Invalid(f"This card shows no documents but a {card.type}.")
+    shown = {hit.id for hit in DocumentsCard.model_validate(card.data).hits}
+    if (document := payload.get("document")) not in shown:
+        raise NotFound(f"This card shows no document {document!r}.")
+    return int(document)
 
 
 # Registering: the password is in `payload` alone, and goes nowhere but into the address

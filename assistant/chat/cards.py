@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chainlit.element import ElementDict
 
-from assistant.chat import draw_board, draw_job, draw_result, draw_schedule
+from assistant.chat import draw_board, draw_documents, draw_job, draw_result, draw_schedule
 from tools import jobs
 from tools.connectors.base import Frozen
 from tools.errors import AssistantError, NotFound
@@ -24,7 +24,7 @@ class StoredCard(Frozen):
 
     @property
     def type(self) -> str:
-        """`result`, `job`, `board`, `schedule`, `choices`, `approval`, `register` or `table`."""
+        """`result`, `job`, `board`, `schedule`, `choices`, `approval`, `register`, `documents` or `table`."""
         return str(self.data["type"])
 
     @property
@@ -62,6 +62,8 @@ async def draw(box: Toolbox, actor: Actor, card: StoredCard) -> Drawn:
                 drawn = Drawn(name="Job", props={"jobs": await _jobs(box, actor, card)})
             case "schedule":
                 drawn = Drawn(name="Job", props=await _schedules(box, actor, card))
+            case "documents":
+                drawn = Drawn(name="Documents", props=await draw_documents.props(box, actor, card.data))
             case "register":
                 drawn = Drawn(name="Register", props=_register(card.data))
             case "choices" | "approval":

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from assistant.chat.door import actor, door
 from assistant.chat.draw_result import short_names
 from assistant.chat.screen import say
-from tools import databases, jobs, queries, schemas
+from tools import databases, documents, jobs, queries, schemas
 from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, ScheduleCard, TableCard
+from tools.documents.toolset import card_of
 from tools.errors import Invalid
 from tools.store.models import ConversationRow
 from tools.toolbox import Actor, Toolbox
@@ -139,6 +140,15 @@ async def _schedules(box: Toolbox, person: Actor, rest: str) -> None:
     await say("" if found else none, *cards)
 
 
+async def _search(box: Toolbox, person: Actor, rest: str) -> None:
+    names = [one.name for one in await databases.list_databases(box, person)]
+    first, _, remainder = rest.partition(" ")
+    database, words = (first, remainder) if first in names and remainder else (None, rest)
+    if not words.strip():
+        raise Invalid("Put what the rows say behind the command: /search late delivery")
+    await say("", card_of(await documents.search_documents(box, person, words, database=database)))
+
+
 async def _history(box: Toolbox, person: Actor, rest: str) -> None:
     found = await queries.list_queries(box, person, search=rest or None)
     rows = [
@@ -231,6 +241,7 @@ COMMANDS: dict[str, Command] = {
     "train": Command("[database] [tables]", "Learn tables, all or some", "graduation-cap", _train),
     "jobs": Command("[number]", "The board: what runs, failed, is done; workers, schedules", "list-checks", _jobs),
     "schedules": Command("[words]", "What starts by itself, and when", "calendar-clock", _schedules),
+    "search": Command("[database] words", "Find synced rows by what they say", "search", _search),
     "history": Command("[words]", "Queries asked before", "history", _history),
     "sql": Command("[database] select ...", "Run a read-only query as it stands", "terminal", _sql),
     "examples": Command("[database]", "Verified queries", "badge-check", _examples),

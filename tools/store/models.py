@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from pgvector.sqlalchemy import Vector
+from pgvector.sqlalchemy import HALFVEC, Vector
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -392,6 +392,53 @@ class DocumentRow(Row):
     deleted_at: Mapped[datetime | None]
     """Set once the row is gone at the source; such a document is found no more."""
     search: Mapped[Any] = mapped_column(TSVECTOR, Computed(DOCUMENT_SEARCH, persisted=True))
+
+
+class DocumentEmbedding(Row):
+    """What the embed job made of one document; apart from its row because vector updates are slow.
+
+    Half-precision numbers, kept inside the row: reading all of them, which finds every near one, is then nine times
+    quicker than with full ones out of line.
+    """
+
+    __tablename__ = "document_embeddings"
+    __table_args__ = (Index("ix_document_embeddings_database_id_table_name", "database_id", "table_name"),)
+    document_id: Mapped[int] = mapped_column(ForeignKey(DocumentRow.id, ondelete="CASCADE"), primary_key=True)
+    workspace_id: Mapped[UUID]
+    database_id: Mapped[UUID]
+    table_name: Mapped[str]
+    model: Mapped[str]
+    dimension: Mapped[int]
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    """The document's when the vector was made: another one now means it has changed since."""
+    embedding: Mapped[Any | None] = mapped_column(HALFVEC())
+    """None where the text of rows may not leave for the embedding model: it is then found by its words."""
+
+
+class DocumentLink(Row):
+    """A document's reference to another one, along a foreign key; so that both ends find each other."""
+
+    __tablename__ = "document_links"
+    __table_args__ = (Index("ix_document_links_target", "database_id", "target_table", "target_key"),)
+    document_id: Mapped[int] = mapped_column(ForeignKey(DocumentRow.id, ondelete="CASCADE"), primary_key=True)
+    column_name: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID]
+    database_id: Mapped[UUID]
+    table_name: Mapped[str]
+    target_table: Mapped[str]
+    target_key: Mapped[str]
+    """The `source_key` of the document it refers to."""
+
+
+class DocumentWord(Row):
+    """A word of a database's documents, in its base form: what a misspelt one may have meant."""
+
+    __tablename__ = "document_words"
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"), primary_key=True)
+    word: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID]
+    documents: Mapped[int]
+    """How many of them it stands in."""
 
 
 class SyncPlanRow(Row):

@@ -62,6 +62,13 @@ class Store:
         async with self._transaction(None) as session:
             yield session
 
+    async def alone(self, *statements: str) -> None:
+        """Run statements that no transaction can hold, as the store's own login: an index made beside its users."""
+        async with self.engine.connect() as connection:
+            outside = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            for statement in statements:
+                await outside.exec_driver_sql(statement)
+
     @asynccontextmanager
     async def _transaction(self, enter: str | None, *values: str) -> AsyncIterator[AsyncSession]:
         try:

@@ -29,6 +29,7 @@ ACROSS_WORKSPACES = {
     "assistant/chat/history.py": "Chainlit asks by a conversation's id before it knows whether the person may see it",
     "assistant/doctor.py": "looks at everything, for whoever runs the machine",
     "tools/databases/credentials.py": "a new key is for all credentials",
+    "tools/documents/indexes.py": "one index serves the vectors of everybody",
     "tools/jobs/claim.py": "a worker is handed a job's number and nothing else",
     "tools/jobs/due.py": "the clock strikes for everybody's schedules",
     "tools/jobs/prune.py": "history is pruned for everybody",

@@ -1,0 +1,47 @@
+"""A search in words taken apart: what is sought, and what is said of it."""
+
+import pytest
+
+from tools.documents.asked import ask, sought
+
+ENTITIES = {"customer", "order", "order line", "claim", "product", "shipment"}
+
+
+@pytest.mark.parametrize(
+    ("query", "entity", "said"),
+    [
+        ("find the customer who complained about late delivery", "customer", "who complained about late delivery"),
+        ("customers complaining about late delivery", "customer", "complaining about late delivery"),
+        ("which clients wrote about broken glass", "customer", "wrote about broken glass"),
+        ("orders with a gift", "order", "with a gift"),
+        ("customer complaints about late delivery", "claim", "customer about late delivery"),
+        ("complaints about lamps", "claim", "about lamps"),
+        ("show me all products", "product", ""),
+    ],
+)
+def test_the_thing_sought_is_told_from_what_is_said_of_it(query: str, entity: str, said: str) -> None:
+    assert sought(query, ENTITIES) == (entity, said)
+
+
+@pytest.mark.parametrize("query", ["late delivery", "delivery late by customer", "order 66", "", "who", "Ada Byron"])
+def test_a_search_may_seek_nothing_in_particular(query: str) -> None:
+    assert sought(query, ENTITIES) == (None, query)
+
+
+def test_words_come_with_their_synonyms_each_for_its_term() -> None:
+    asked = ask("complained about late deliveries", ENTITIES)
+    assert asked.said == ("complained", "late", "deliveries")
+    weights = dict(zip(zip(asked.words, asked.terms, strict=True), asked.weights, strict=True))
+    assert weights["'deliveries'", 2] == 1.0
+    assert weights["'shipment'", 2] < 1.0
+    assert asked.kinds == ("claim", "shipment")
+    assert ("deliveries", 2) in asked.letters
+    more = asked.spelt({"deliveries": ["deliveri"]})
+    assert more.words[-1] == "'deliveri'"
+    assert more.terms[-1] == 2
+
+
+def test_a_long_search_is_cut_to_what_a_statement_takes() -> None:
+    asked = ask(" ".join(f"word{number}" for number in range(500)))
+    assert len(asked.said) == 24
+    assert len(asked.words) == len(asked.terms) == len(asked.weights) <= 120

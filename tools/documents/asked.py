@@ -1,0 +1,123 @@
+"""A search in words, taken apart: what kind of thing is sought, and what is said of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from tomllib import loads
+from typing import NamedTuple
+
+from tools.vocabulary import expand, lemma, related, vocabulary, words
+
+BASE, SYNONYM, RELATED, COMMON = 0.8, 0.5, 0.4, 0.5
+"""What it counts to say the base form of a word (`sell` for sold), another word for it, a word of the same field; and
+what a word counts that stands in nearly every table."""
+_MOST_TERMS = 24
+_MOST_WORDS = 120
+_SHORTEST_MISSPELT = 5
+
+
+class Asked(NamedTuple):
+    """A search as the rankers take it."""
+
+    said: tuple[str, ...]
+    """The words that count, as they were typed."""
+    words: list[str]
+    """The terms with their synonyms and related words, quoted for to_tsquery."""
+    terms: list[int]
+    """For each of `words` the number of the term it stands for."""
+    weights: list[float]
+    kinds: tuple[str, ...]
+    """Entities that the search speaks of without seeking them: "complained" speaks of claims."""
+    letters: tuple[tuple[str, int], ...]
+    """Words that may be misspelt, each with the number of its term."""
+
+    @property
+    def text(self) -> str:
+        """All words, for a mark wherever one of them stands."""
+        return " | ".join(self.words)
+
+    def spelt(self, found: Mapping[str, Sequence[str]]) -> "Asked":
+        """Add what misspelt words may have meant: word -> words that are spelt alike."""
+        more = [(f"'{other}'", term) for word, term in self.letters for other in found.get(word, ())]
+        return self._replace(
+            words=[*self.words, *(word for word, _ in more)],
+            terms=[*self.terms, *(term for _, term in more)],
+            weights=[*self.weights, *(SYNONYM for _ in more)],
+        )
+
+
+class _Kinds(NamedTuple):
+    called: Mapping[str, frozenset[str]]
+    done: Mapping[str, frozenset[str]]
+    openers: frozenset[str]
+    leading: frozenset[str]
+
+
+def sought(query: str, entities: Iterable[str]) -> tuple[str | None, str]:
+    """Tell which of `entities` a search is after, and what it says of it; (None, query) when it names none.
+
+    "the customer who complained about late delivery" -> ("customer", "complained about late delivery").
+    """
+    said = words(query)
+    names = {name: entity for entity in entities for name in _names(entity)}
+    start = 0
+    while start < len(said) and said[start] in _kinds().leading:
+        start += 1
+    end = start
+    while end < len(said) and _singular(said[end]) in names:
+        end += 1
+    if end == start or (end < len(said) and said[end] not in _kinds().openers):
+        return None, query
+    # Of "customer complaints about ..." complaints are sought, and customer is said of them.
+    return names[_singular(said[end - 1])], " ".join((*said[start : end - 1], *said[end:]))
+
+
+def ask(query: str, entities: Iterable[str] = ()) -> Asked:
+    """Turn what is said into words for the rankers: base forms, synonyms, words of the same field."""
+    stop, common = vocabulary().stop_words, vocabulary().common
+    said = tuple(dict.fromkeys(word for word in words(query) if word not in stop))[:_MOST_TERMS]
+    found: dict[tuple[str, int], float] = {}
+    for number, word in enumerate(said):
+        weight = COMMON if lemma(word) in common else 1.0
+        for other, part in ((word, 1.0), (lemma(word), BASE), *_others(lemma(word))):
+            key = (f"'{other}'", number)
+            found[key] = max(found.get(key, 0.0), weight * part)
+    listed = list(found.items())[:_MOST_WORDS]
+    terms = {lemma(word) for word in said}
+    return Asked(
+        said=said,
+        words=[word for (word, _), _ in listed],
+        terms=[number for (_, number), _ in listed],
+        weights=[weight for _, weight in listed],
+        kinds=tuple(
+            sorted(one for one in set(entities) if terms & (_names(one) | _kinds().done.get(one, frozenset())))
+        ),
+        letters=tuple((word, at) for at, word in enumerate(said) if len(word) >= _SHORTEST_MISSPELT and word.isalpha()),
+    )
+
+
+def _others(term: str) -> list[tuple[str, float]]:
+    return [*((word, RELATED) for word in related(term)), *((word, SYNONYM) for word in expand(term))]
+
+
+def _singular(word: str) -> str:
+    """The base form of a noun; "complaining" is none, and stays."""
+    return lemma(word) if word.endswith("s") else word
+
+
+@lru_cache(maxsize=1000)
+def _names(entity: str) -> frozenset[str]:
+    """What people call an entity, in base forms."""
+    own = entity.lower().replace("_", " ").split()[-1] if entity.strip() else ""
+    return frozenset({lemma(own), *expand(own), *_kinds().called.get(entity, ())}) - {""}
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> _Kinds:
+    raw = loads(files("tools.documents").joinpath("kinds.toml").read_text(encoding="utf-8"))
+    return _Kinds(
+        called={entity: frozenset(said.split()) for entity, said in raw["called"].items()},
+        done={entity: frozenset(said.split()) for entity, said in raw["done"].items()},
+        openers=frozenset(raw["sought"]["openers"].split()),
+        leading=frozenset(raw["sought"]["leading"].split()),
+    )

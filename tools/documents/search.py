@@ -1,0 +1,181 @@
+"""Searching documents: by words and by meaning, of what is sought itself and of what is linked with it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tools.documents.asked import Asked, ask, sought
+from tools.documents.document import DocumentHit, FoundDocuments, ShownDocument
+from tools.documents.links import lead
+from tools.documents.ranking import Filters, Place, rank
+from tools.documents.snippets import shown
+from tools.documents.sources import Source, of_database, of_entity, of_table, sources
+from tools.documents.spelling import with_spellings
+from tools.errors import Invalid, ModelUnavailable
+from tools.jobs import periods
+from tools.store.models import LIVE_STATES, JobRow
+from tools.toolbox import Actor, Toolbox
+
+log = structlog.get_logger(__name__)
+
+MOST_HITS = 100
+MOST_QUERY = 1000
+"""Characters of a search."""
+THROUGH = 0.9
+"""What a hit counts that only a linked document speaks for, against one that says it itself."""
+FURTHER = 0.15
+"""What each further linked document adds."""
+SHOWN_EVIDENCE = 3
+MOSTLY = 0.6
+"""A document that says so much of the search by itself needs no other to speak for it."""
+
+
+class _Scope(NamedTuple):
+    wanted: list[Source]
+    others: list[Source]
+    said: str
+    """The search without the name of what is sought."""
+    seeking: str
+
+
+class _Found(NamedTuple):
+    score: float
+    own: Place | None
+    evidence: tuple[int, ...]
+    """Linked documents that speak for it, best first."""
+
+
+async def search_documents(
+    box: Toolbox,
+    actor: Actor,
+    query: str,
+    *,
+    database: str | None = None,
+    table: str | None = None,
+    entity: str | None = None,
+    tag: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 10,
+) -> FoundDocuments:
+    """Find documents by what they say or mean, best first.
+
+    `entity` and `table` tell what is sought; it may be found by what a linked document says: the customer whose claim
+    speaks of late delivery. Left out, "the customer who ..." tells it. `tag`, `since` and `until` (exclusive) hold for
+    the documents that say it. NotFound when nothing of that name is synced; Invalid for an empty query.
+    """
+    if not query.strip() or len(query) > MOST_QUERY:
+        raise Invalid(f"Say in up to {MOST_QUERY} characters what to search for: late delivery.")
+    filters = Filters(tag, since, until)
+    async with box.store.begin(actor.workspace_id) as session:
+        there = of_database(await sources(session, actor), database)
+        scope = _scope(there, query, table, entity)
+        asked = await with_spellings(box, session, there, ask(scope.said, {one.entity for one in there}))
+        warnings = await _still_made(session, there)
+    vector, unavailable = await _vector(box, scope.said)
+    async with box.store.begin(actor.workspace_id) as session:
+        places = await rank(box, session, actor, asked, vector, scope.wanted, scope.others, filters)
+        leads = await lead(session, [place.id for place in places if not place.wanted], scope.wanted)
+        found = _joined(places, leads)
+        best = sorted(found, key=lambda key: (-found[key].score, -key))[: max(1, min(limit, MOST_HITS))]
+        ids = {*best, *(one for key in best for one in found[key].evidence[:SHOWN_EVIDENCE])}
+        rows = await shown(session, actor, ids, asked.text)
+    return FoundDocuments(
+        query=query,
+        read_as=_read_as(asked, scope, filters),
+        words=asked.text,
+        hits=tuple(_hit(rows, found[key], rows[key], found[best[0]].score) for key in best if key in rows),
+        warnings=(*unavailable, *warnings),
+    )
+
+
+def moment(words: str | None) -> datetime | None:
+    """Give the time that `last 3 months`, `this week` or an ISO date begins; Invalid says how to put it."""
+    return periods.since(words) if words else None
+
+
+def _scope(there: list[Source], query: str, table: str | None, entity: str | None) -> _Scope:
+    """Tell what is sought and what may lead to it; all of it, when nothing is named."""
+    if table is None and entity is None:
+        seeking, said = sought(query, {one.entity for one in there})
+        if seeking is None or not ask(said).said:
+            return _Scope(there, [], query, "")
+        return _parted(there, of_entity(there, seeking), said, seeking)
+    wanted = of_entity(there, entity) if entity else there
+    wanted = of_table(wanted, table) if table else wanted
+    _, said = sought(query, {one.entity for one in wanted})
+    return _parted(there, wanted, said if ask(said).said else query, wanted[0].entity)
+
+
+def _parted(there: list[Source], wanted: list[Source], said: str, seeking: str) -> _Scope:
+    keys = {one.key for one in wanted}
+    return _Scope(wanted, [one for one in there if one.key not in keys], said, seeking)
+
+
+async def _vector(box: Toolbox, said: str) -> tuple[list[float] | None, tuple[str, ...]]:
+    """The search's vector; without it, why documents are found by words alone."""
+    try:
+        return (await box.embedder.embed([said]))[0], ()
+    except ModelUnavailable as error:
+        log.warning("search without vectors", reason=str(error))
+        return None, (f"{error} Documents are found by their words alone.",)
+
+
+async def _still_made(session: AsyncSession, there: Sequence[Source]) -> tuple[str, ...]:
+    names = {one.database_id: one.database for one in there}
+    query = select(JobRow.database_id, JobRow.progress).where(
+        JobRow.kind == "embed", JobRow.state.in_(LIVE_STATES), JobRow.database_id.in_(names)
+    )
+    return tuple(
+        f"Vectors of {names[row.database_id]} are still being made ({row.progress:.0f} %): "
+        "what has changed lately is found by its words alone."
+        for row in await session.execute(query)
+    )
+
+
+def _joined(places: Sequence[Place], leads: Mapping[int, frozenset[int]]) -> dict[int, _Found]:
+    """Add to each document sought what the documents that lead to it say."""
+    found = {place.id: _Found(place.score, place, ()) for place in places if place.wanted}
+    for place in (place for place in places if not place.wanted):  # best first
+        for key in leads.get(place.id, ()):
+            before = found.get(key, _Found(0.0, None, ()))
+            counts = THROUGH if not before.evidence else FURTHER
+            found[key] = _Found(before.score + counts * place.score, before.own, (*before.evidence, place.id))
+    return found
+
+
+def _hit(rows: Mapping[int, ShownDocument], one: _Found, mine: ShownDocument, top: float) -> DocumentHit:
+    evidence = tuple(rows[key] for key in one.evidence[:SHOWN_EVIDENCE] if key in rows)
+    return DocumentHit(
+        **dict(mine), score=round(one.score / (top or 1.0), 4), why=_why(one, mine, evidence), evidence=evidence
+    )
+
+
+def _why(one: _Found, mine: ShownDocument, evidence: Sequence[ShownDocument]) -> str:
+    reasons = [f"says {', '.join(mine.says[:5])}"] if mine.says else []
+    if evidence and (one.own is None or one.own.covered < MOSTLY):
+        first, more = evidence[0], len(one.evidence) - 1
+        said = f"says {', '.join(first.says[:5])}" if first.says else "is near in meaning"
+        reasons.append(f"a linked {first.entity} {said}" + (f", and {more} more" if more else ""))
+    return "; ".join(reasons) or "near in meaning"
+
+
+def _read_as(asked: Asked, scope: _Scope, filters: Filters) -> str:
+    words = ", ".join(asked.said) or scope.said
+    what = (
+        f"{scope.seeking} documents that say, or are linked with one that says"
+        if scope.seeking
+        else "documents that say"
+    )
+    parts = [f"{what}: {words}"]
+    if filters.tag:
+        parts.append(f"tagged {filters.tag}")
+    if filters.since:
+        parts.append(f"from {filters.since:%d %B %Y}")
+    if filters.until:
+        parts.append(f"before {filters.until:%d %B %Y}")
+    return ", ".join(parts)

@@ -1,0 +1,61 @@
+-- Rank the documents of some tables for one search: by their words and by meaning, fused by reciprocal rank.
+-- Two lists are ranked, each by itself: what is sought, and what may lead to it (wanted and not).
+WITH scope AS MATERIALIZED (
+    SELECT * FROM unnest(:databases, :tables, :wanted) AS s (database_id, table_name, wanted)
+), asked AS MATERIALIZED (
+    SELECT a.term, a.weight, to_tsquery('english', a.word) AS anywhere, to_tsquery('english', a.word || '\:A') AS in_title
+    FROM unnest(:words, :terms, :weights) AS a (word, term, weight)
+    WHERE numnode(to_tsquery('english', a.word)) > 0
+), hits AS MATERIALIZED (
+    -- a synonym of a term is not a second hit: the best of them counts
+    SELECT h.id, a.term, h.wanted, max(a.weight * CASE WHEN h.in_title THEN :title_weight ELSE 1.0 END) AS score
+    FROM asked a CROSS JOIN LATERAL (
+        SELECT d.id, s.wanted, d.search @@ a.in_title AS in_title
+        FROM tabletalk.documents d JOIN scope s USING (database_id, table_name)
+        WHERE d.search @@ a.anywhere AND d.workspace_id = :workspace AND d.deleted_at IS NULL {filters}
+        LIMIT :most
+    ) h
+    GROUP BY h.id, a.term, h.wanted
+), weighed AS MATERIALIZED (
+    SELECT term, ln(1 + :documents / count(*)) AS weight FROM hits GROUP BY term
+), whole AS (
+    -- a term that nothing says weighs as much as the rarest: what lacks it lacks something
+    SELECT sum(coalesce(w.weight, ln(1 + :documents))) AS weight
+    FROM (SELECT DISTINCT term FROM asked) a LEFT JOIN weighed w USING (term)
+), scored AS (
+    SELECT h.id, h.wanted, sum(h.score * w.weight) AS score, sum(least(h.score, 1.0) * w.weight) AS covered,
+        row_number() OVER (PARTITION BY h.wanted ORDER BY sum(h.score * w.weight) DESC, h.id DESC) AS place
+    FROM hits h JOIN weighed w USING (term)
+    GROUP BY h.id, h.wanted
+), by_words AS MATERIALIZED (
+    SELECT s.id, s.wanted, s.covered / greatest(o.weight, 1e-9) AS covered, row_number() OVER (
+        PARTITION BY s.wanted
+        ORDER BY s.score * CASE WHEN d.entity = ANY (:kinds) THEN :kind_weight ELSE 1.0 END DESC,
+            ts_rank_cd(d.search, q.query, 1) DESC, d.happened_at DESC NULLS LAST, d.id DESC) AS place
+    FROM scored s
+    JOIN tabletalk.documents d USING (id)
+    CROSS JOIN whole o
+    CROSS JOIN (SELECT to_tsquery('english', :text) AS query) q
+    WHERE s.place <= :short_list
+), question AS MATERIALIZED (
+    -- once, and not a cast for each row
+    SELECT CAST(:vector AS halfvec) AS embedding
+), near AS MATERIALIZED (
+    {near}
+), by_vector AS (
+    SELECT n.id, n.wanted, n.distance, row_number() OVER (PARTITION BY n.wanted ORDER BY n.distance, n.id) AS place
+    FROM near n JOIN tabletalk.documents d ON d.id = n.id AND d.deleted_at IS NULL
+    WHERE n.distance < :farthest
+), fused AS (
+    SELECT id, wanted, sum(weight / (:fusion + place)) AS score, max(covered) AS covered, min(distance) AS distance,
+        array_agg(ranker || ' ' || place ORDER BY place) AS places
+    FROM (
+        SELECT id, wanted, place, covered, NULL::float8 AS distance, 'words' AS ranker, :by_words AS weight FROM by_words
+        UNION ALL SELECT id, wanted, place, NULL, distance, 'meaning', :by_vector FROM by_vector
+    ) AS ranked
+    WHERE place <= :candidates
+    GROUP BY id, wanted
+)
+SELECT f.id, f.wanted, f.score * (:floor + coalesce(f.covered, 0)) AS score, coalesce(f.covered, 0) AS covered, f.places
+FROM fused f
+ORDER BY score DESC, f.id DESC
