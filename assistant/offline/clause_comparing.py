@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from assistant.offline.clause_naming import SURELY
 from assistant.offline.clause_values import Values
 from assistant.offline.grammar import Op
 from assistant.offline.mentions import Item, Link
@@ -42,6 +43,8 @@ class Comparing(Values):
                 self.pending = Pick(self.column(self.peek()))
                 self.at += spot
                 operand = self.operand(op)
+            if operand is None and self.columns_compared(op):
+                return
             if operand is None and self.peek().kind in ("table", "column"):
                 operand = self.entity_compared(op)
             if operand is None:
@@ -83,6 +86,78 @@ class Comparing(Values):
             self.at += 1
             return item.text
         return None
+
+    def columns_compared(self, op: Op) -> bool:
+        """`cost more than its list price`, `a higher price than cost`: one column of a row against another."""
+        spot = self.at
+        first = self.side()
+        if first is None:
+            return False
+        if self.than() and (second := self.side()) is not None:
+            self.pending = None
+            self.add_test(Test(Pick(first), op.value, [Pick(second)]))
+            return True
+        left = self.pending
+        if left is not None and (left.agg or left.var is None or not self._comparable(left.var)):
+            left = None
+        following = self.peek()
+        if self._logic(following, "of", "any", "all_of") or following.kind in ("value", "table", "text", "number"):
+            self.at = spot
+            return False
+        if left is None and not op.hint and not self._owned_before():
+            self.at = spot
+            return False
+        if left is None:
+            beside = Var("column", first.text, self.beside(first), near=self.near, hint=op.hint or "amount")
+            left = Pick(beside)
+        if left in self.sketch.picks:
+            self.sketch.picks.remove(left)
+        self.pending = None
+        self.add_test(Test(left, op.value, [Pick(first)]))
+        return True
+
+    def side(self) -> Var | None:
+        """One side of a comparison of columns, with the table before it if one is named."""
+        owner, at = None, self.at
+        if self.peek().kind == "table":
+            owner = self.var(self.peek())
+            self.at += 1
+            if self.peek().text == "'s":
+                self.at += 1
+        item = self.peek()
+        if item.kind != "column" or item.score < SURELY or not self._ordered_by(item):
+            self.at = at
+            return None
+        self.at += 1
+        var = self.var(item)
+        var.near, var.tight = (owner, True) if owner else (self.near, False)
+        return var
+
+    def than(self) -> bool:
+        """True where `than` stands right behind the item before this one."""
+        before = self.peek(-1)
+        word = next((item for item in self.raw if item.start == before.end), None)
+        return word is not None and word.text.lower() == "than"
+
+    def _comparable(self, var: Var) -> bool:
+        entries = [self.lexicon.column(link.ref) for link in var.links if link.column]
+        return bool(var.hint) or any((e.number or e.temporal) and not e.identifier for e in entries)
+
+    def _owned_before(self) -> bool:
+        """True in `more than its list price`, `above the list price`: the other side is the row's own."""
+        owner = next((item.text.lower() for item in self.raw if item.end == self.peek(-1).start), "")
+        return owner in ("its", "their", "the", "his", "her", "own")
+
+    def beside(self, var: Var) -> list[Link]:
+        """Columns that share a word with one: the unit price beside the list price."""
+        links = [link for link in var.links if link.column]
+        words = {word for link in links[:1] for word in self.lexicon.column(link.ref).lemmas}
+        known = {link.ref for link in links}
+        return [
+            Link(entry.table, entry.column.name, score=0.8)
+            for entry in self.lexicon.columns
+            if entry.ref not in known and entry.number and not entry.identifier and entry.lemmas & words
+        ]
 
     def entity_compared(self, op: Op) -> Subquery | None:
         """`earns more than the employee with id 163`, `than the price of all toys`."""
@@ -183,6 +258,17 @@ class Comparing(Values):
                 self.near = var
                 return
             self.add_test(Test(Pick(var, "" if numeric else "count", distinct), op, [operand]))
+            return
+        if number and not hint and item.kind == "value" and self.peek(1).kind == "table":  # more than 3 paid orders
+            self.at += 2
+            var = self.var(self.peek(-1))
+            var.near = self.near
+            self.sketch.tables.append(var)
+            self.add_test(Test(Pick(var, "count"), op, [operand]))
+            held = self.value_test(item, var)
+            if held.pick.var:
+                held.pick.var.tight = True
+            self.add_test(held)
             return
         if pick is not None and isinstance(operand, Period):
             self.pending = None
@@ -319,7 +405,7 @@ class Comparing(Values):
                 Test(Pick(Var("column", "age", [], near=self.near, hint="age", start=item.start)), "=", [number])
             )
             return
-        more: list[Operand | Subquery | Link] = [number]
+        more: list[Operand | Subquery | Pick | Link] = [number]
         while (
             (self._logic(self.peek(), "or", "and") or self.peek().text == ",")
             and self.peek(1).kind == "number"
@@ -394,7 +480,7 @@ class Comparing(Values):
                 return
             self.compare("=", "", number)
 
-    def listed(self, values: list[Operand | Subquery | Link]) -> None:
+    def listed(self, values: list[Operand | Subquery | Pick | Link]) -> None:
         """`4 or 5 stars`, `years 2008 and 2009`."""
         first = values[0]
         assert isinstance(first, int | float)

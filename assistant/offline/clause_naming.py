@@ -205,7 +205,7 @@ class Naming(Row):
             pick = Pick(var, "count", distinct)
         elif item.kind == "table":
             self.at += 1
-            pick = Pick(self.table(item), "count", distinct)
+            pick = Pick(self.table(item, counted=True), "count", distinct)
         elif item.kind == "column":
             self.at += 1
             pick = Pick(self.column(item), "count", distinct)
@@ -247,14 +247,16 @@ class Naming(Row):
         self.at += 1
         return self.picked([Pick(lasting, agg) for agg in run])
 
-    def _aggregate_of(self, target: Item, run: list[str]) -> None:
+    def _aggregate_of(self, target: Item, run: list[str]) -> None:  # noqa: C901  # one list of cases
         if target.is_op("measure"):
             self.at += 1
             self.picked([Pick(None, agg, measure=target.op.value if target.op else "") for agg in run])
             return None
         if target.is_op("ask") and target.op and target.op.value == "count":
             self.at += 1
-            return self.count()
+            if (kept := self._kept_count(run)) is None:
+                return self.count()
+            target = kept
         if target.kind == "table" and self.peek(1).kind != "column" and self._numeric_alt(target):
             target = replace(target, kind="column", links=self._numeric_alt(target))
         if target.kind == "table" and self.peek(1).kind == "column":
@@ -303,6 +305,14 @@ class Naming(Row):
             if entry.column.family in ("date", "datetime") and _stems(entry.lemmas) & _stems(verbs)
         ]
         return Var("column", target.text, links, hint=DURATION, start=target.start) if links else None
+
+    def _kept_count(self, run: list[str]) -> Item | None:
+        """`the average number of members`: the column that keeps the number, if one does."""
+        inner = self.peek()
+        if run == ["sum"] or inner.kind not in ("column", "table"):
+            return None
+        held = inner.links if inner.kind == "column" and self._summable(inner) else self._numeric_alt(inner)
+        return replace(inner, kind="column", links=held) if held else None
 
     def picked(self, picks: list[Pick]) -> None:
         """Aggregates are shown, unless a comparison follows in the body."""

@@ -8,6 +8,11 @@ from assistant.offline.grammar import Op, grammar
 from assistant.offline.mentions import Item
 from assistant.offline.sketch import Order, Pick, Subquery, Super, Test, Var
 
+AMOUNTS = frozenset(
+    {"high", "highest", "low", "lowest", "large", "largest", "big", "biggest", "small", "smallest", "most", "least"}
+)
+"""Words of orders that go by how much there is."""
+
 
 class Ranking(Comparing):
     """Rules for groups, superlatives and orders: `per month`, `the oldest`, `sorted by`."""
@@ -379,7 +384,8 @@ class Ranking(Comparing):
                 if self.sketch.orders:
                     self.sketch.orders[-1].descending = op.value == "down"
                 else:
-                    self.sketch.orders.append(Order(Pick(None), op.value == "down"))
+                    amount = bool(set(item.text.lower().split()) & AMOUNTS)
+                    self.sketch.orders.append(Order(Pick(None), op.value == "down", amount))
             return
         self.skip("logic.of")
         down = False

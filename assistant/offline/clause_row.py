@@ -62,15 +62,19 @@ class Row:
     def _logic(self, item: Item, *values: str) -> bool:
         return item.op is not None and item.op.kind == "logic" and item.op.value in values
 
-    def table(self, item: Item) -> Var:
-        """A table mention: the subject when it is the first, or one more table."""
+    def table(self, item: Item, counted: bool = False) -> Var:
+        """A table mention: the subject when it is the first, or one more table; `counted` ones own no listed column."""
         var = self.var(item)
+        waiting = [pick for pick in self.fresh if counted and pick.var is not None and pick.var.kind == "column"]
         for pick in self.fresh:
+            if pick in waiting and pick.var and not pick.var.tight:
+                pick.var.near = pick.var.near or var
+                continue
             if pick.var and pick.var.kind == "column" and not pick.var.tight:
                 pick.var.near, pick.var.tight = var, True
             elif pick.var is None and pick.of is None:
                 pick.of = var
-        self.fresh = []
+        self.fresh = waiting
         if self.sketch.subject is None and self.lack is None:
             self.sketch.subject = var
         self.sketch.tables.append(var)

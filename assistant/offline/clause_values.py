@@ -23,7 +23,7 @@ class Values(Naming):
             return
         owned = self._owning_around()
         pick = self.take_pending(item)
-        values: list[Operand | Subquery | Link] = [*item.links] or [str(item.value)]
+        values: list[Operand | Subquery | Pick | Link] = [*item.links] or [str(item.value)]
         test = Test(pick or Pick(None), "=", [], options=list(item.links))
         test.values = [str(item.value)]
         self.at += 1
@@ -142,7 +142,7 @@ class Values(Naming):
         if pick is None:
             pick = Pick(Var("column", item.text, [], near=self.near, hint="text", start=item.start))
         more, joined = self.more_values()
-        values: list[Operand | Subquery | Link] = [str(other.value) for other in (item, *more)]
+        values: list[Operand | Subquery | Pick | Link] = [str(other.value) for other in (item, *more)]
         self.add_test(Test(pick, "=", values, joined))
 
     def on_unknown(self, item: Item) -> None:

@@ -85,6 +85,8 @@ class Clauses(Ranking):
                 self.count()
         elif op.value == "when":
             self.implied("time")
+        elif op.value == "how":
+            self.how(op)
         elif op.value == "where" and item.start == 0:
             self.implied("place")
         elif op.value == "where":
@@ -93,6 +95,12 @@ class Clauses(Ranking):
             self.much()
         elif op.value == "show":
             self.on_show(item)
+
+    def how(self, op: Op) -> None:
+        """`how heavy`: a kind of column is wanted, unless the column is named right behind."""
+        self.skip("logic.is")
+        if not self.peek().is_op("aggregate") and not (self.peek().kind == "column" and self._summable(self.peek())):
+            self.implied(op.hint)
 
     def on_show(self, item: Item) -> None:
         """`which`, `show`: what is shown begins, or conditions on what was named before `who`."""

@@ -12,7 +12,7 @@ from assistant.offline.meaning import Meaning
 from assistant.offline.mentions import NAME, Link
 from assistant.offline.periods import Period
 from assistant.offline.resolve import turned
-from assistant.offline.sketch import Lack, Operand, Subquery, Test
+from assistant.offline.sketch import Lack, Operand, Pick, Subquery, Test
 from assistant.offline.tokens import plain
 from tools.schemas.vocabulary import lemma
 
@@ -111,6 +111,9 @@ class Conditions:
         if not exprs or not test.values:
             return None
         value = test.values[0]
+        if isinstance(value, Pick):
+            other = self.m.exprs(value, choice)[:1]
+            return Compare(exprs[0], self._op(test.op), other[0]) if other else None
         if isinstance(value, Subquery):
             query = self.subquery(value, exprs[0]) if value.agg else None
             return Compare(exprs[0], self._op(test.op), query) if query else None
@@ -124,11 +127,14 @@ class Conditions:
             return value.start
         return value if isinstance(value, str | int | float | date) else str(value)
 
-    def _single(self, expr: Expr, test: Test, value: Operand | Subquery | Link, link: Link) -> Condition | None:
+    def _single(self, expr: Expr, test: Test, value: Operand | Subquery | Pick | Link, link: Link) -> Condition | None:
         assert expr.ref is not None
         entry = self.m.lexicon.column(expr.ref)
         op = test.op
         kind = test.pick.var.hint if test.pick.var else ""
+        if isinstance(value, Pick):
+            other = self.m.exprs(value, Choice())[:1]
+            return Compare(expr, self._op(op), other[0]) if other and other[0].ref != expr.ref else None
         if isinstance(value, Subquery):
             query = self.subquery(value, expr)
             return Compare(expr, self._op(op), query) if query else None

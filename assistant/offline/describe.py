@@ -177,6 +177,9 @@ class Describer:
             case None:
                 return ""
             case Form():
+                if value.group and value.order:
+                    often = "most" if value.order[0].descending else "least"
+                    return f" the {often} common {self.expr(value.select[0])}"
                 return f" the {self.expr(value.select[0])}" + (
                     f" where {' and '.join(self.condition(c) for c in value.where)}" if value.where else ""
                 )

@@ -1,6 +1,6 @@
 """The phrases of a language, loaded from its file and found in a row of tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -52,25 +52,7 @@ _AT_START = (
 def grammar(language: str = "english") -> Grammar:
     """Load a language's file, once in a process."""
     raw = loads(files("assistant.offline").joinpath(f"{language}.toml").read_text(encoding="utf-8"))
-    phrases: dict[tuple[str, ...], list[Op]] = {}
-
-    def add(words: Sequence[str], op: Op) -> None:
-        for phrase in words:
-            found = phrases.setdefault(tuple(phrase.split()), [])
-            if op not in found:
-                found.append(op)
-
-    for name in ("ask", "aggregate", "compare", "superlative", "frequent", "order", "group", "logic", "null"):
-        for value, words in raw[name].items():
-            add(words, Op(name, value))
-    for name in ("distinct", "everything", "negate", "unit"):
-        add(raw[name]["words"], Op(name))
-    for phrase, op in raw["comparative"].items():
-        add([phrase], Op("compare", op["op"], op["kind"]))
-    for phrase, op in raw["superlative_kind"].items():
-        add([phrase, f"the {phrase}"], Op("superlative", op["way"], op["kind"], op.get("weak", False)))
-    for name, words in raw["measure"].items():
-        add(words, Op("measure", name))
+    phrases = _phrases(raw)
     return Grammar(
         phrases={phrase: tuple(ops) for phrase, ops in phrases.items()},
         longest=max(map(len, phrases)),
@@ -86,6 +68,33 @@ def grammar(language: str = "english") -> Grammar:
         opening={name: frozenset(words) for name, words in raw["opening"].items()},
         openings=frozenset(_AT_START.split()),
     )
+
+
+def _phrases(raw: Mapping[str, Any]) -> dict[tuple[str, ...], list[Op]]:
+    """Every phrase of a language's file with what it may do."""
+    phrases: dict[tuple[str, ...], list[Op]] = {}
+    for phrase, op in _said(raw):
+        found = phrases.setdefault(tuple(phrase.split()), [])
+        if op not in found:
+            found.append(op)
+    return phrases
+
+
+def _said(raw: Mapping[str, Any]) -> Iterator[tuple[str, Op]]:
+    for name in ("ask", "aggregate", "compare", "superlative", "frequent", "order", "group", "logic", "null"):
+        for value, words in raw[name].items():
+            yield from ((phrase, Op(name, value)) for phrase in words)
+    for name in ("distinct", "everything", "negate", "unit"):
+        yield from ((phrase, Op(name)) for phrase in raw[name]["words"])
+    for phrase, op in raw["comparative"].items():
+        yield phrase, Op("compare", op["op"], op["kind"])
+    for phrase, op in raw["superlative_kind"].items():
+        best = Op("superlative", op["way"], op["kind"], op.get("weak", False))
+        yield from ((phrase, best), (f"the {phrase}", best))
+    for name, words in raw["measure"].items():
+        yield from ((phrase, Op("measure", name)) for phrase in words)
+    for phrase, kind in raw["how"].items():
+        yield phrase, Op("ask", "how", kind)
 
 
 def phrases_at(tokens: Sequence[Token], start: int) -> list[tuple[int, Op]]:

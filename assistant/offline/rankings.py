@@ -61,6 +61,8 @@ class Rankings:
                     e for e in form.select if not e.agg and e.ref and self.lexicon.column(e.ref).column.family == "text"
                 ]
                 aggs = [e for e in form.select if e.agg]
+                if order.amount and not aggs:
+                    named = [e for e in form.select if e.ref and self._amount(e)] or named
                 pool = (named or list(form.select))[:1] if not aggs or (named and not order.descending) else aggs[:1]
                 if not pool and form.star:
                     pool = list(self.m.display(form.star, choice))[:1]
@@ -80,6 +82,10 @@ class Rankings:
         if measured and self.sketch.supers and form.group:
             form = form.change(select=tuple(dict.fromkeys((*form.select, *measured))))
         return form.change(order=tuple(dict.fromkeys(sorts)))
+
+    def _amount(self, expr: Expr) -> bool:
+        entry = self.lexicon.column(expr.ref) if expr.ref else None
+        return entry is not None and entry.number and not entry.identifier
 
     def _turned(self, hint: str, expr: Expr) -> bool:
         return bool(hint and expr.ref) and turned(hint, self.lexicon.column(expr.ref))  # type: ignore[arg-type]

@@ -60,6 +60,8 @@ def variables(sketch: Sketch) -> list[Var]:  # noqa: C901  # one list of cases
     def add_test(test: Test) -> None:
         add_pick(test.pick)
         for value in test.values:
+            if isinstance(value, Pick):
+                add_pick(value)
             if isinstance(value, Subquery):
                 add(value.var)
                 add(value.table)
@@ -135,6 +137,7 @@ def _numeric(sketch: Sketch) -> dict[int, str]:
     for test in _every_test(sketch):
         if test.pick.var and test.op in ("<", ">", "<=", ">=") and test.pick.agg != "count":
             found[id(test.pick.var)] = "ordered"
+            found.update((id(v.var), "ordered") for v in test.values if isinstance(v, Pick) and v.var)
         elif test.pick.var and test.op in ("like", "starts", "ends"):
             found[id(test.pick.var)] = "text"
     for best in sketch.supers:

@@ -9,6 +9,7 @@ from assistant.offline.mentions import Link
 from assistant.offline.periods import Period
 
 Operand = str | int | float | date | Period
+"""What a column is compared with; a Pick or a Subquery stands beside it in a test."""
 
 
 DURATION = "duration"
@@ -62,7 +63,7 @@ class Test:
 
     pick: Pick
     op: str
-    values: list[Operand | Subquery | Link] = field(default_factory=list)
+    values: list[Operand | Subquery | Pick | Link] = field(default_factory=list)
     joined: str = "or"
     negated: bool = False
     either: bool = False
@@ -103,6 +104,8 @@ class Order:
 
     pick: Pick
     descending: bool = False
+    amount: bool = False
+    """By how much there is (`largest first`), when no key is named."""
 
 
 @dataclass

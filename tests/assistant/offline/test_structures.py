@@ -39,7 +39,10 @@ def table(
 
 
 KENNEL = (
-    table("breeds", {"breed_id": "number", "breed_name": "text", "size_class": "text", "life_span": "number"}),
+    table(
+        "breeds",
+        {"breed_id": "number", "breed_name": "text", "size_class": "text", "life_span": "number", "pups": "number"},
+    ),
     table(
         "dogs",
         {
@@ -52,8 +55,10 @@ KENNEL = (
             "age": "number",
             "weight": "number",
             "phone": "text",
+            "status": "text",
         },
         {"breed_id": "breeds.breed_id", "owner_id": "owners.owner_id", "sire_id": "dogs.dog_id"},
+        {"status": ("sold", "free")},
     ),
     table(
         "owners",
@@ -74,6 +79,7 @@ KENNEL = (
             "studio": "text",
             "director": "text",
             "price": "number",
+            "budget": "number",
             "year": "number",
         },
         values={"director": ("Ann Lee", "Bo Kim"), "studio": ("Alpha", "Beta")},
@@ -124,6 +130,19 @@ def sql(question: str) -> str:
         ("titles of films by the most common director", ["director = (SELECT director", "GROUP BY director"]),
         # what is counted when nothing says it
         ("Which dog was treated most often?", ["JOIN treatments", "ORDER BY COUNT(*) DESC"]),
+        # one column against another
+        ("ids of the treatments that cost more than their list price", ["cost > list_price"]),
+        ("titles of films with a higher price than budget", ["price > budget"]),
+        # numbers kept in a column, numbers of rows with a value, names beside counts
+        ("What is the average number of pups per breed?", ["AVG(pups)"]),
+        ("owners in Bonn with more than 2 sold dogs", ["COUNT(*) > 2", "status = 'sold'"]),
+        (
+            "For each breed, show its name and the number of dogs",
+            ["breed_name", "COUNT(*)", "GROUP BY breeds.breed_id"],
+        ),
+        # kinds of columns that a word asks for
+        ("How heavy are the dogs on average?", ["AVG(weight)"]),
+        ("title and price of the films, highest first", ["ORDER BY price DESC"]),
         # no row of a thing
         ("Which studios have never made a film with director Ann Lee?", ["NOT studio IN (SELECT studio", "Ann Lee"]),
     ],
