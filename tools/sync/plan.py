@@ -2,6 +2,7 @@
 
 import hashlib
 import operator
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -138,7 +139,7 @@ def derive(
     body = (
         changes.body
         if changes.body is not None
-        else tuple(c.name for c in read if c.family == "text" and c.name not in title)
+        else tuple(c.name for c in read if c.family == "text" and c.type not in _WORDLESS and c.name not in title)
     )
     return SyncPlan(
         table=shape.qualified_name,
@@ -206,12 +207,15 @@ def _check(shape: TableSchema, changes: PlanChanges) -> None:
     for what, columns in (("title", changes.title), ("text", changes.body), ("tags", changes.tags)):
         for name in columns or ():
             column = shape.column(name)
-            if column is not None and column.family not in _AS_TEXT:
+            if column is not None and column.family not in _AS_TEXT and not _WHOLE.match(column.type):
                 raise Invalid(f"{name} is {column.type}, which cannot stand in the {what} of a document.")
 
 
+_WORDLESS = ("uuid", "inet4", "inet6")
+"""Types of the family of texts that hold no words to search for."""
 _AS_TEXT = ("text", "bool", "date")
-"""Families whose text is the same from every dialect; numbers are, where they are whole."""
+"""Families whose text is the same from every dialect; so is that of whole numbers."""
+_WHOLE = re.compile(r"(tiny|small|medium|big)?int", re.IGNORECASE)
 
 
 def _readable(names: Sequence[str], read: Sequence[Column]) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tools import schemas
+from tools.errors import NotFound
 from tools.rights import may_change
-from tools.schemas import describe
+from tools.schemas import TrainedTable
 from tools.store.models import SyncPlanRow
 from tools.sync.plan import PlanChanges, SyncPlan, derive
 from tools.toolbox import Actor, Toolbox
@@ -15,7 +17,7 @@ from tools.toolbox import Actor, Toolbox
 
 async def plan_of(box: Toolbox, actor: Actor, database: str, table: str) -> SyncPlan:
     """How the rows of a table become documents; NotFound names near tables."""
-    found = await describe(box, actor, database, table)
+    found = await _known(box, actor, database, table)
     async with box.store.begin(actor.workspace_id) as session:
         changes = await read_changes(session, actor.workspace_id, found.database_id)
     mine = (changes.get(found.shape.qualified_name) or PlanChanges()).fitting(found.shape)
@@ -28,7 +30,7 @@ async def edit_plan(box: Toolbox, actor: Actor, database: str, table: str, chang
     Invalid names a change that does not fit the table; NotFound names near tables.
     """
     may_change(actor, "edit sync plans")
-    found = await describe(box, actor, database, table)
+    found = await _known(box, actor, database, table)
     name = found.shape.qualified_name
     async with box.store.begin(actor.workspace_id) as session:
         before = (await read_changes(session, actor.workspace_id, found.database_id)).get(name) or PlanChanges()
@@ -49,7 +51,7 @@ async def edit_plan(box: Toolbox, actor: Actor, database: str, table: str, chang
 async def reset_plan(box: Toolbox, actor: Actor, database: str, table: str) -> SyncPlan:
     """Forget what people changed in a plan, and give the derived one."""
     may_change(actor, "edit sync plans")
-    found = await describe(box, actor, database, table)
+    found = await _known(box, actor, database, table)
     async with box.store.begin(actor.workspace_id) as session:
         row = await session.get(SyncPlanRow, (found.database_id, found.shape.qualified_name))
         if row is not None:
@@ -61,3 +63,12 @@ async def read_changes(session: AsyncSession, workspace: UUID, database: UUID) -
     """What people changed in the plans of a database's tables, by qualified name."""
     query = select(SyncPlanRow).where(SyncPlanRow.workspace_id == workspace, SyncPlanRow.database_id == database)
     return {row.table_name: PlanChanges.model_validate(row.edits) for row in await session.scalars(query)}
+
+
+async def _known(box: Toolbox, actor: Actor, database: str, table: str) -> TrainedTable:
+    """The table as it is known; one that is not may have been created since we last looked."""
+    try:
+        return await schemas.describe(box, actor, database, table)
+    except NotFound:
+        await schemas.refresh(box, actor, database)
+        return await schemas.describe(box, actor, database, table)
