@@ -46,7 +46,7 @@ from assistant.events import (
     ToolReturned,
 )
 from assistant.offline.model import OfflineModel
-from tools import databases
+from tools import databases, metrics
 from tools.cards import Card
 from tools.desk import Desk
 from tools.errors import AssistantError, ModelUnavailable, NotFound
@@ -81,8 +81,10 @@ async def run(
         async for event in turn.events():
             yield event
     except AssistantError as error:
+        turn.count("failed")
         yield Failed(title=error.title, message=str(error), status=error.status)
     except UsageLimitExceeded:
+        turn.count("stopped")
         yield Failed(
             title="Stopped",
             message=f"The model did not come to an answer within {box.settings.model_requests} requests and was "
@@ -226,7 +228,17 @@ class _Turn:
                 )
             )
         self.history = events.all_messages()
+        self.count("done", done)
         return done
+
+    def count(self, outcome: str, done: Done | None = None) -> None:
+        """Keep figures of how the turn ended."""
+        model = done.model if done else self.box.settings.model or "offline"
+        metrics.turns.labels(self.actor.door, model, outcome).inc()
+        if done is not None:
+            metrics.turn_seconds.labels(model).observe(done.milliseconds / 1000)
+            metrics.tokens.labels(model, "in").inc(done.input_tokens)
+            metrics.tokens.labels(model, "out").inc(done.output_tokens)
 
 
 async def _history(box: Toolbox, actor: Actor) -> tuple[dict[str, Any], list[ModelMessage]]:

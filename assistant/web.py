@@ -1,7 +1,6 @@
 """The web process: health, downloads, the REST API, and the chat at the root, over one open toolbox."""
 
 import asyncio
-import ipaddress
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -16,17 +15,19 @@ from fastapi.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from assistant import health
 from assistant.accounts import find_person
-from assistant.address import came_from
 from assistant.agent import agent, choose_model
 from assistant.api import create_api, mount
 from assistant.chat import runtime
+from assistant.loopback import is_loopback
 from assistant.mcp import Mcp
+from assistant.observing import Observed
 from tools import logs
 from tools.errors import AssistantError, ConfigurationError, NotAllowed
 from tools.queries import export, get_query
 from tools.settings import Settings, load_settings
-from tools.toolbox import Actor, Toolbox, open_toolbox
+from tools.toolbox import Actor, open_toolbox
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Tabletalk", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(SameOrigin, loopback_only=is_loopback(settings.host))
+    app.add_middleware(Observed)
     app.add_exception_handler(AssistantError, _tell)
-    app.include_router(health)
+    app.include_router(health.router)
     app.include_router(downloads())
     mount(app, api)
     app.router.routes.append(Route("/mcp", mcp))
@@ -79,23 +81,6 @@ def _warm(settings: Settings) -> None:
     with suppress(ConfigurationError):
         choose_model(settings)
     agent()
-
-
-health = APIRouter()
-
-
-@health.get("/healthz")
-async def healthz(request: Request) -> JSONResponse:
-    """Answer 200 when store and queue answer, 503 with the reason otherwise."""
-    box: Toolbox = request.app.state.box
-    states = {}
-    for name, ping in (("store", box.store.ping), ("queue", box.queue.ping)):
-        try:
-            await ping()
-            states[name] = "ok"
-        except AssistantError as error:
-            states[name] = str(error)
-    return JSONResponse(states, status_code=200 if set(states.values()) == {"ok"} else 503)
 
 
 def downloads() -> APIRouter:
@@ -148,7 +133,6 @@ class SameOrigin:
         """Pass `scope` on, or answer 403."""
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
-        came_from((scope.get("client") or ("",))[0])
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         reason = self._refusal(headers.get("host", ""), headers.get("origin"))
         if reason is None:
@@ -179,16 +163,6 @@ def _with_policy(send: Send) -> Send:
         await send(message)
 
     return sending
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` can only mean this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def main() -> int:

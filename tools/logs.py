@@ -3,11 +3,13 @@
 import logging
 import re
 import sys
+from functools import partial
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+from tools.logfiles import DayFiles
 from tools.settings import Settings
 
 SECRET_KEY = re.compile(r"password|passwd|secret|api_?key|credential|authorization|cookie|(^|_)token$", re.IGNORECASE)
@@ -18,6 +20,13 @@ SECRET_TEXT = (
     (re.compile(r"\bsk-[\w-]{8,}"), "sk-***"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), r"\1 ***"),
 )
+FILES: dict[str, tuple[str, ...]] = {
+    "app": ("",),
+    "sync": ("tools.sync", "tools.documents", "tools.jobs", "workers"),
+    "query": ("tools.queries",),
+    "error": ("",),
+}
+"""File -> the loggers whose lines stand in it, as JSON; in the last one, errors alone."""
 QUIET = {
     "httpx": "WARNING",
     "httpx2": "WARNING",
@@ -40,36 +49,48 @@ def configure(settings: Settings) -> None:
         structlog.processors.format_exc_info,
         blot_out,
     ]
-    json = settings.log_format == "json"
-    renderer: Processor = (
-        structlog.processors.JSONRenderer(default=str)
-        if json
-        # Rich tracebacks would show the values of local variables, and so people's data.
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
+    json = structlog.processors.JSONRenderer(default=str)
+    # Rich tracebacks would show the values of local variables, and so people's data.
+    plain = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+
+    def written(handler: logging.Handler, renderer: Processor) -> logging.Handler:
+        processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+        handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=processors))
+        return handler
+
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [
+        written(logging.StreamHandler(sys.stderr), json if settings.log_format == "json" else plain),
+        *(written(handler, json) for handler in _files(settings)),
+    ]
     root.setLevel(settings.log_level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # it may have set up handlers of its own before
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
+
+
+def _files(settings: Settings) -> list[logging.Handler]:
+    """The files of the settings, each with what belongs in it; none where no folder is named."""
+    if settings.log_dir is None:
+        return []
+    handlers: list[logging.Handler] = []
+    for name, rooms in FILES.items():
+        handlers.append(DayFiles(settings.log_dir, name))
+        handlers[-1].addFilter(partial(_from, rooms))
+    handlers[-1].setLevel(logging.ERROR)
+    return handlers
+
+
+def _from(rooms: tuple[str, ...], record: logging.LogRecord) -> bool:
+    return record.name.startswith(rooms)
 
 
 def blot_out(_logger: Any, _method: str, event: EventDict) -> EventDict:

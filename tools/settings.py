@@ -135,6 +135,10 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
+    log_dir: Path | None = None
+    """Where log files go, one a day for seven days; unset: the console alone."""
+    metrics: Literal["loopback", "open", "off"] = "loopback"
+    """Who may read /metrics."""
     demo: bool = True
     """Register the sample shop at the first start."""
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
@@ -44,6 +45,7 @@ async def asking(
     request.state.room = room = await box.limiter.take(limit, "rest", str(person.user_id))
     if not room.free:
         raise too_many("requests", room.seconds)
+    structlog.contextvars.bind_contextvars(user_id=str(person.user_id))
     return person.model_copy(update={"door": "rest", "address": client_address()})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import chainlit as cl
+import structlog
 
 from assistant.accounts import find_person
 from assistant.address import client_address
@@ -80,4 +81,5 @@ async def actor() -> Actor:
     if session.user is None:
         raise NotAllowed("Sign in first.")
     person = await find_person(door().box.store, session.user.identifier)
+    structlog.contextvars.bind_contextvars(user_id=str(person.user_id), conversation_id=session.thread_id)
     return person.model_copy(update={"conversation_id": session.thread_id, "address": client_address()})

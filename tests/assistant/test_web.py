@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from assistant.web import SameOrigin, is_loopback
+from assistant.loopback import is_loopback
+from assistant.web import SameOrigin
 
 HERE = "127.0.0.1:8000"
 

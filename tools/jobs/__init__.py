@@ -8,6 +8,7 @@ a dead worker or a lost message left behind, `prune` what grows. Work that start
 
 from tools.jobs import periods, schedules, told
 from tools.jobs.attempt import Runner, attempt
+from tools.jobs.census import census
 from tools.jobs.claim import Claim
 from tools.jobs.due import Start, claim_due, reset_clocks, start_now
 from tools.jobs.follow import JobStats, follow, follow_events, queue_stats
@@ -46,6 +47,7 @@ __all__ = [
     "Swept",
     "attempt",
     "cancel",
+    "census",
     "claim_due",
     "ended_before",
     "events",

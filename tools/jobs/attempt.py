@@ -34,6 +34,8 @@ async def attempt(box: Toolbox, job_id: int, runner_of: Callable[[str], Runner])
     if claim is None:
         log.info("job not there to be claimed", job_id=job_id)
         return
+    job = claim.job
+    structlog.contextvars.bind_contextvars(job_id=job.id, kind=job.kind, database_id=str(job.database_id or ""))
     work = asyncio.create_task(_run(box, claim, runner_of))
     try:
         async with claim.kept_alive(work):

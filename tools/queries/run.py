@@ -10,6 +10,7 @@ from tools.connectors.base import Connector, Dialect, Frozen, ReadLimits, Result
 from tools.databases import Database
 from tools.errors import AssistantError, QueryRejected, Upstream
 from tools.queries import history
+from tools.queries.figures import noted
 from tools.queries.guard import Limits, check
 from tools.queries.shapes import shapes
 from tools.settings import Settings
@@ -81,6 +82,7 @@ async def run(
         if kept:
             # A cancelled turn must not cancel the record of what it ran.
             await asyncio.shield(history.keep(box, entry))
+            noted(actor, target, entry)
     return QueryResult(
         id=entry.id,
         database=target.name,

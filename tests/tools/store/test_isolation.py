@@ -30,6 +30,7 @@ ACROSS_WORKSPACES = {
     "assistant/doctor.py": "looks at everything, for whoever runs the machine",
     "tools/databases/credentials.py": "a new key is for all credentials",
     "tools/documents/indexes.py": "one index serves the vectors of everybody",
+    "tools/jobs/census.py": "counts jobs for whoever runs the machine, and names nobody",
     "tools/jobs/claim.py": "a worker is handed a job's number and nothing else",
     "tools/jobs/due.py": "the clock strikes for everybody's schedules",
     "tools/jobs/prune.py": "history is pruned for everybody",
