@@ -56,20 +56,22 @@ class _Kinds(NamedTuple):
 def sought(query: str, entities: Iterable[str]) -> tuple[str | None, str]:
     """Tell which of `entities` a search is after, and what it says of it; (None, query) when it names none.
 
-    "the customer who complained about late delivery" -> ("customer", "complained about late delivery").
+    "the customer who complained about late delivery" -> ("customer", "who complained about late delivery").
     """
-    said = words(query)
+    said, kinds = words(query), _kinds()
     names = {name: entity for entity in entities for name in _names(entity)}
-    start = 0
-    while start < len(said) and said[start] in _kinds().leading:
-        start += 1
-    end = start
-    while end < len(said) and _singular(said[end]) in names:
-        end += 1
-    if end == start or (end < len(said) and said[end] not in _kinds().openers):
+    start = next((at for at, word in enumerate(said) if word not in kinds.leading), len(said))
+    end = next((at for at in range(start, len(said)) if _singular(said[at]) not in names), len(said))
+    if end == start:
         return None, query
-    # Of "customer complaints about ..." complaints are sought, and customer is said of them.
-    return names[_singular(said[end - 1])], " ".join((*said[start : end - 1], *said[end:]))
+    head = next((at for at in range(end, len(said)) if said[at] in kinds.openers), len(said))
+    if head > end and said[head - 1].endswith("s") and _singular(said[head - 1]) in names:
+        meant = head - 1  # "product quality complaints about ..."
+    elif head > end and not start and not said[end - 1].endswith("s"):
+        return None, query  # "delivery late": nobody asks for a delivery
+    else:
+        meant = end - 1  # of "customer complaints about ..." complaints are sought
+    return names[_singular(said[meant])], " ".join((*said[start:meant], *said[meant + 1 :]))
 
 
 def ask(query: str, entities: Iterable[str] = ()) -> Asked:

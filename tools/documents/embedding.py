@@ -100,13 +100,18 @@ WHERE word ~ '^[[:alpha:]]{4,30}$'
 async def start_embedding(box: Toolbox, actor: Actor, database: str, *, force: bool = False) -> Job | None:
     """Start the job that makes the vectors of a database's changed documents; a sync calls it at its end.
 
-    None when one is under way already: it looks for what has changed until it finds nothing more. With `force` the
-    vectors of unchanged documents are made anew too.
+    None when nothing has changed, or when one is under way already: it looks for what has changed until it finds
+    nothing more. With `force` the vectors of unchanged documents are made anew too. No conversation is told of it.
     """
     may_change(actor, "embed documents")
     found = await databases.get(box, actor, database)
+    due = {"database": found.id, "model": _model(box), "after": 0, "ahead": 1}
+    async with box.store.begin(actor.workspace_id) as session:
+        if not force and await session.scalar(NEXT, due) is None:
+            return None
+    quietly = actor.model_copy(update={"conversation_id": None})
     try:
-        return await jobs.start(box, actor, "embed", found.name, database_id=found.id, arguments={"force": force})
+        return await jobs.start(box, quietly, "embed", found.name, database_id=found.id, arguments={"force": force})
     except Conflict:
         return None
 
@@ -117,6 +122,15 @@ async def reembed(box: Toolbox, actor: Actor, *, force: bool = False) -> tuple[J
         names = dict.fromkeys(one.database for one in await sources(session, actor))
     started = [await start_embedding(box, actor, name, force=force) for name in names]
     return tuple(job for job in started if job is not None)
+
+
+def _withheld(box: Toolbox) -> bool:
+    """True where the text of rows may not leave for the embedding model."""
+    return not box.embedder.offline and box.settings.preview_rows == 0
+
+
+def _model(box: Toolbox) -> str:
+    return WITHHELD if _withheld(box) else box.embedder.name
 
 
 async def run_embedding(box: Toolbox, claim: Claim) -> Outcome:
@@ -151,11 +165,11 @@ class _Work:
         self.name = name
         self.done = 0
         self.dimension = 0
-        self.withheld = not box.embedder.offline and box.settings.preview_rows == 0
+        self.withheld = _withheld(box)
         self._box, self._claim, self._database, self._linked = box, claim, database, linked
         limited = not (box.embedder.offline or self.withheld)
         self._pace = Pace(box, box.settings.embed_batches_per_minute if limited else 0)
-        self._model = WITHHELD if self.withheld else box.embedder.name
+        self._model = _model(box)
 
     @classmethod
     async def begin(cls, box: Toolbox, claim: Claim) -> "_Work":

@@ -30,6 +30,8 @@ THROUGH = 0.9
 FURTHER = 0.15
 """What each further linked document adds."""
 SHOWN_EVIDENCE = 3
+WEAK = 0.5
+"""The part of the best other document's score below which a guess of what is sought was wrong."""
 MOSTLY = 0.6
 """A document that says so much of the search by itself needs no other to speak for it."""
 
@@ -40,6 +42,8 @@ class _Scope(NamedTuple):
     said: str
     """The search without the name of what is sought."""
     seeking: str
+    guessed: bool = False
+    """True where the words of the search told what is sought, and nobody named it."""
 
 
 class _Found(NamedTuple):
@@ -81,6 +85,9 @@ async def search_documents(
         places = await rank(box, session, actor, asked, vector, scope.wanted, scope.others, filters)
         leads = await lead(session, [place.id for place in places if not place.wanted], scope.wanted)
         found = _joined(places, leads)
+        if scope.guessed and _better_elsewhere(places, found):
+            scope = _Scope(there, [], scope.said, "")
+            found = _joined([place._replace(wanted=True) for place in places], {})
         best = sorted(found, key=lambda key: (-found[key].score, -key))[: max(1, min(limit, MOST_HITS))]
         ids = {*best, *(one for key in best for one in found[key].evidence[:SHOWN_EVIDENCE])}
         rows = await shown(session, actor, ids, asked.text)
@@ -104,7 +111,7 @@ def _scope(there: list[Source], query: str, table: str | None, entity: str | Non
         seeking, said = sought(query, {one.entity for one in there})
         if seeking is None or not ask(said).said:
             return _Scope(there, [], query, "")
-        return _parted(there, of_entity(there, seeking), said, seeking)
+        return _parted(there, of_entity(there, seeking), said, seeking)._replace(guessed=True)
     wanted = of_entity(there, entity) if entity else there
     wanted = of_table(wanted, table) if table else wanted
     _, said = sought(query, {one.entity for one in wanted})
@@ -146,6 +153,12 @@ def _joined(places: Sequence[Place], leads: Mapping[int, frozenset[int]]) -> dic
             counts = THROUGH if not before.evidence else FURTHER
             found[key] = _Found(before.score + counts * place.score, before.own, (*before.evidence, place.id))
     return found
+
+
+def _better_elsewhere(places: Sequence[Place], found: Mapping[int, _Found]) -> bool:
+    """Tell whether what was taken for the thing sought is none: others say it far better, and lead nowhere."""
+    best = max((one.score for one in found.values()), default=0.0)
+    return best < WEAK * max((place.score for place in places if not place.wanted), default=0.0)
 
 
 def _hit(rows: Mapping[int, ShownDocument], one: _Found, mine: ShownDocument, top: float) -> DocumentHit:

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from sqlalchemy import text
 
-from tools import databases, schemas
+from tools import databases, documents, schemas
 from tools.errors import AssistantError, Conflict, DatabaseUnreachable, StoreUnavailable
 from tools.jobs import Claim, ClaimLost, Outcome
 from tools.jobs.patience import patiently
@@ -282,4 +282,6 @@ async def _ended(run: Run, tasks: list[Task]) -> Outcome:
             for task in tasks:
                 await write_state(session, run.claim.actor.workspace_id, run.source.database.id, task.name, resume=None)
             await run.claim.hold(session)
+    # Words find the documents from now on; meaning does once this job has followed.
+    await documents.start_embedding(run.box, run.claim.actor, run.source.database.name)
     return outcome

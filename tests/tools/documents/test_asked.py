@@ -17,6 +17,9 @@ ENTITIES = {"customer", "order", "order line", "claim", "product", "shipment"}
         ("customer complaints about late delivery", "claim", "customer about late delivery"),
         ("complaints about lamps", "claim", "about lamps"),
         ("show me all products", "product", ""),
+        ("which customers found a lamp in pieces", "customer", "found a lamp in pieces"),
+        ("find product quality complaints", "claim", "product quality"),
+        ("find customer Ada Byron", "customer", "ada byron"),
     ],
 )
 def test_the_thing_sought_is_told_from_what_is_said_of_it(query: str, entity: str, said: str) -> None:

@@ -39,9 +39,7 @@ async def test_only_what_has_changed_is_read_again(shelf: Shelf) -> None:
     job = await shelf.embed()
     assert (job.state, job.progress, job.counts["embedded"]) == ("succeeded", 100, ALL), job.error
     assert len(await vectors(shelf)) == ALL
-    again = await shelf.embed()
-    assert (again.state, again.counts["embedded"]) == ("succeeded", 0)
-    assert again.stage == "Nothing has changed in shop."
+    assert await documents.start_embedding(shelf.box, shelf.actor, "shop") is None
 
     await shelf.put("claims", "100", "claim", "Nine days late", "Still waiting.", order_id=10)
     await shelf.remove("claims", "101")
@@ -55,7 +53,9 @@ async def test_a_document_that_comes_back_is_found_by_meaning_again(shelf: Shelf
     shelf.box = replace(shelf.box, embedder=Topics(shelf.box.settings))
     await shelf.embed()
     await shelf.remove("claims", "101")
+    await shelf.put("claims", "107", "claim", "Late once more", order_id=10)
     await shelf.embed()
+    assert ("public.claims", "101") not in await vectors(shelf)
     await shelf.put("claims", "101", "claim", "Broken lamp", "In pieces.", order_id=11)
     await shelf.embed()
     assert ("public.claims", "101") in await vectors(shelf)
@@ -64,7 +64,8 @@ async def test_a_document_that_comes_back_is_found_by_meaning_again(shelf: Shelf
 async def test_a_change_of_the_model_makes_every_vector_anew(shelf: Shelf) -> None:
     await shelf.embed()
     shelf.box = replace(shelf.box, embedder=Topics(shelf.box.settings, "topics-2"))
-    (job,) = await documents.reembed(shelf.box, shelf.actor)
+    (job,) = await documents.reembed(shelf.box, shelf.actor.model_copy(update={"conversation_id": "talk"}))
+    assert job.conversation_id is None
     await jobs.attempt(shelf.box, job.id, lambda _: documents.run_embedding)
     assert set((await vectors(shelf)).values()) == {"topics-2"}
 
@@ -154,7 +155,7 @@ async def test_rows_that_may_not_leave_are_found_by_words(shelf: Shelf) -> None:
     assert await vectors(shelf) == {}
     found = await documents.search_documents(shelf.box, shelf.actor, "customer who complained about late delivery")
     assert found.hits[0].source_key == "1"
-    assert (await shelf.embed()).counts["linked"] == 0  # nothing is due again
+    assert await documents.start_embedding(shelf.box, shelf.actor, "shop") is None  # nothing is due again
 
 
 async def test_batches_go_to_a_model_at_its_pace(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +196,7 @@ async def test_many_vectors_get_an_index_and_are_found_by_it(shelf: Shelf, monke
     assert [hit.source_key for hit in found.hits] == ["101"]
     through = await documents.search_documents(shelf.box, shelf.actor, "shattered", entity="customer")
     assert [hit.source_key for hit in through.hits] == ["2"]
+    await shelf.put("claims", "106", "claim", "Late again", order_id=10)
     assert (await shelf.embed()).counts["indexed"] == 0
     monkeypatch.setattr(indexes, "EXACT_NUMBERS", 3)
     await shelf.box.store.alone(f"DROP INDEX {indexes.name_of(topics.name, 3)}")
