@@ -33,6 +33,8 @@ class Actor(Frozen):
     conversation_id: str | None = None
     attributes: dict[str, str] = Field(default_factory=dict)
     """What row policies ask: `region` -> `north`; of the account, or of a signed widget token."""
+    tables: tuple[str, ...] = ()
+    """Where not empty, the only tables they see, as patterns: `shop.*`, `shop.orders`, `shop.public.orders`."""
     address: str = ""
     """Where the request came from; empty for the command line and the workers."""
 

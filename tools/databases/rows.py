@@ -1,5 +1,6 @@
 """How registered databases are read from the store, with what is known and trained of each."""
 
+from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
@@ -35,14 +36,19 @@ def query(workspace_id: UUID) -> Select[DatabaseRow, str, Any, Any]:
 async def find(session: AsyncSession, actor: Actor, name: str) -> Found:
     """The row called `name`, in any case; NotFound names those there are."""
     found = (await session.execute(query(actor.workspace_id).where(DatabaseRow.name == name.strip().lower()))).first()
-    if found is not None:
+    if found is not None and in_sight(actor, found[0].name):
         return found[0], found[1], found[2], found[3]
     names = await session.scalars(
         select(DatabaseRow.name).where(DatabaseRow.workspace_id == actor.workspace_id).order_by(DatabaseRow.name)
     )
-    registered = ", ".join(names)
+    registered = ", ".join(one for one in names if in_sight(actor, one))
     rest = f"registered: {registered}." if registered else "none is registered yet: say `register a database`."
     raise NotFound(f"No database named {name!r}; {rest}")
+
+
+def in_sight(actor: Actor, database: str) -> bool:
+    """Whether a person who sees only some tables sees any of this database."""
+    return not actor.tables or any(fnmatchcase(database, one.partition(".")[0].lower()) for one in actor.tables)
 
 
 def shown(found: Found) -> Database:

@@ -17,7 +17,7 @@ async def person_for(
     NotFound names `what` when the workspace has no member left.
     """
     query = (
-        select(Member.user_id, User.name, Member.role)
+        select(Member.user_id, User.name, Member.role, Member.attributes)
         .join(User, User.id == Member.user_id)
         .where(Member.workspace_id == workspace_id)
         .order_by((Member.user_id == user_id).desc().nulls_last(), (Member.role == "admin").desc())
@@ -33,6 +33,7 @@ async def person_for(
             "user_name": row[1],
             "workspace_id": workspace_id,
             "role": row[2],
+            "attributes": row[3],
             "door": "worker",
             "conversation_id": conversation_id,
         }

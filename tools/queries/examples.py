@@ -8,10 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tools import databases, vocabulary
 from tools.connectors.base import Frozen
-from tools.errors import Invalid, NotFound, QueryRejected
+from tools.errors import Invalid, NotAllowed, NotFound, QueryRejected
 from tools.queries.guard import check
 from tools.queries.history import get_query
-from tools.queries.shapes import shapes
+from tools.queries.shapes import sight
+from tools.reach import reaches
 from tools.rights import may_change
 from tools.store.models import DatabaseRow, ExampleRow, User
 from tools.toolbox import Actor, Toolbox
@@ -67,7 +68,8 @@ async def save_example(
     if not question or not question.strip() or not database or not sql:
         raise Invalid("A verified query needs its question, its database and its SQL.")
     target = await databases.get(box, actor, database)
-    checked = check(sql, target.dialect, await shapes(box, actor, target.id) or None)
+    seen = await sight(box, actor, target.id)
+    checked = check(sql, target.dialect, seen.catalog or None, reach=seen.reach)
     vector = (await box.embedder.embed([question]))[0]
     values = {
         "sql": sql,
@@ -128,7 +130,8 @@ async def list_examples(box: Toolbox, actor: Actor, database: str | None = None)
         chosen = chosen.where(DatabaseRow.id == (await databases.get(box, actor, database)).id)
     async with box.store.begin(actor.workspace_id) as session:
         rows = (await session.execute(chosen)).all()
-    return tuple(
+        bound = {one.database for one in (await reaches(box, session, actor)).values() if one.restricted}
+    found = (
         Example(
             id=row.id,
             database=name,
@@ -140,16 +143,28 @@ async def list_examples(box: Toolbox, actor: Actor, database: str | None = None)
         )
         for row, name, by in rows
     )
+    return tuple([one for one in found if one.database not in bound or await _seen(box, actor, one)])
+
+
+async def _seen(box: Toolbox, actor: Actor, example: Example) -> bool:
+    """Whether the person could run it: its SQL may name what they do not see."""
+    target = await databases.get(box, actor, example.database)
+    seen = await sight(box, actor, target.id)
+    try:
+        check(example.sql, target.dialect, seen.catalog or None, reach=seen.reach)
+    except (QueryRejected, NotAllowed):
+        return False
+    return True
 
 
 async def broken_examples(box: Toolbox, actor: Actor, database: str) -> tuple[tuple[Example, str], ...]:
     """Verified pairs whose SQL does not fit the tables of `database` any more, each with the reason."""
     target = await databases.get(box, actor, database)
-    known = await shapes(box, actor, target.id) or None
+    seen = await sight(box, actor, target.id)
     broken: list[tuple[Example, str]] = []
     for example in await list_examples(box, actor, database):
         try:
-            check(example.sql, target.dialect, known)
+            check(example.sql, target.dialect, seen.catalog or None)
         except QueryRejected as error:
             broken.append((example, str(error)))
     return tuple(broken)

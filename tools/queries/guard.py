@@ -12,12 +12,14 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from tools.connectors.base import Dialect, Frozen, TableSchema
-from tools.errors import QueryRejected
+from tools.errors import NotAllowed, QueryRejected
 from tools.queries import allowed, bounds
+from tools.queries.barrier import check_barriers, raise_barriers
 from tools.queries.names import Names
 from tools.queries.nodes import NodeJudge, check_types, unknown_function
 from tools.queries.recursion import check_recursion
 from tools.queries.syntax import CALL_MARK, generate, parse, tokenize
+from tools.reach import Reach
 
 _LURES = ("/*!", "/*M!", "/*m!", "{#", "{%", "{{")
 """Texts that the parser takes for a comment or a template while the server runs what follows."""
@@ -66,15 +68,20 @@ class CheckedSQL(str):  # noqa: SLOT000 - a str subclass with state
 
 
 def check(
-    sql: str, dialect: Dialect, catalog: Sequence[TableSchema] | None = None, limits: Limits | None = None
+    sql: str,
+    dialect: Dialect,
+    catalog: Sequence[TableSchema] | None = None,
+    limits: Limits | None = None,
+    reach: Reach | None = None,
 ) -> CheckedSQL:
     """Give the statement as it may run, regenerated from its tree, or raise QueryRejected saying why not.
 
-    With a catalogue every table and column must exist in it. What cannot be judged is refused.
+    With a catalogue every table and column must exist in it; with a `reach`, policies and masks are put in, hidden
+    tables do not exist, and a missing attribute is NotAllowed. What cannot be judged is refused.
     """
     try:
-        return _check(sql, dialect, catalog, limits or Limits())
-    except QueryRejected:
+        return _check(sql, dialect, catalog, limits or Limits(), reach or Reach())
+    except (QueryRejected, NotAllowed):
         raise
     except RecursionError:
         raise QueryRejected("The query is nested too deep to be checked; write it flatter, with WITH.") from None
@@ -84,16 +91,39 @@ def check(
         ) from error
 
 
-def _check(sql: str, dialect: Dialect, catalog: Sequence[TableSchema] | None, limits: Limits) -> CheckedSQL:
+def _check(
+    sql: str, dialect: Dialect, catalog: Sequence[TableSchema] | None, limits: Limits, reach: Reach
+) -> CheckedSQL:
     if dialect not in allowed.FUNCTIONS:
         raise QueryRejected(f"Queries of dialect {dialect!r} cannot be checked; known are postgres and mysql.")
     text, tree, foreign = _regenerated(str(sql), dialect, limits)
     if foreign:
         check_types(foreign, catalog or ())
-    names = Names(dialect, catalog)
+    names = Names(dialect, catalog if catalog is None else reach.visible(catalog))
     names.resolve(tree)
+    if reach.restricted:
+        if catalog is None:
+            raise QueryRejected("This database has policies, and its tables are not known yet; refresh it first.")
+        text = _behind_barriers(tree, dialect, catalog, limits, reach)
     bounded = bool(tree.args.get("limit") or tree.args.get("fetch"))
     return CheckedSQL(text, tuple(names.tables), tuple(names.columns), bounded=bounded)
+
+
+def _behind_barriers(
+    tree: exp.Expr, dialect: Dialect, catalog: Sequence[TableSchema], limits: Limits, reach: Reach
+) -> str:
+    """The text to run with every policy in it, judged like any other and looked through once more."""
+    roomy = Limits(bytes=limits.bytes * 4, depth=limits.depth * 2, joins=limits.joins)
+    judge = NodeJudge(dialect)
+    text = generate(raise_barriers(tree, dialect, catalog, reach), dialect, keep=False)
+    for _ in range(_MOST_ROUNDS):
+        judged = _judge(text, dialect, roomy, judge, roomy.bytes)
+        written = generate(judged, dialect)
+        if written == text:
+            check_barriers(judged, dialect, catalog, reach)
+            return text
+        text = written
+    raise QueryRejected("With its policies the query reads differently each time; write it more plainly.")
 
 
 @lru_cache(maxsize=128)

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, not_, or_, select, true, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.connectors.base import Frozen, Rows
 from tools.databases import Database
 from tools.errors import NotFound
 from tools.queries.answer import Answer
+from tools.reach import reaches
 from tools.store.models import QueryRow, User
 from tools.toolbox import Actor, Toolbox
 
@@ -98,7 +100,7 @@ async def list_queries(
             )
         )
     async with box.store.begin(actor.workspace_id) as session:
-        found = (await session.execute(chosen)).all()
+        found = (await session.execute(chosen.where(await _seen(box, session, actor)))).all()
     return tuple(_shown(row, name, whole=False) for row, name in found)
 
 
@@ -110,11 +112,29 @@ async def get_query(box: Toolbox, actor: Actor, query_id: UUID) -> Query:
                 select(QueryRow, User.name)
                 .outerjoin(User, User.id == QueryRow.created_by)
                 .where(QueryRow.id == query_id, QueryRow.workspace_id == actor.workspace_id)
+                .where(await _seen(box, session, actor))
             )
         ).first()
     if found is None:
         raise _missing(query_id)
     return _shown(found[0], found[1], whole=True)
+
+
+async def _seen(box: Toolbox, session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
+    """Of the workspace's entries those a person may see: where policies bind them, what was read under the same."""
+    bound = {key: one.fingerprint for key, one in (await reaches(box, session, actor)).items() if one.restricted}
+    # With a database its policies are forgotten: what others asked of it is then for admins.
+    orphan = QueryRow.database_id.is_(None) & (QueryRow.created_by != actor.user_id)
+    return and_(
+        or_(
+            QueryRow.database_id.is_(None), QueryRow.database_id.not_in(bound), *(_under(*one) for one in bound.items())
+        ),
+        not_(orphan) if actor.role != "admin" else true(),
+    )
+
+
+def _under(database_id: UUID, fingerprint: str) -> ColumnElement[bool]:
+    return and_(QueryRow.database_id == database_id, QueryRow.reach == fingerprint)
 
 
 async def set_answer(box: Toolbox, actor: Actor, query_id: UUID, answer: Answer) -> None:

@@ -28,6 +28,10 @@ class Source:
     schema: str = ""
     base: tuple[str, str] | None = None
     """(schema, table) of a real table."""
+    shape: TableSchema | None = None
+    """What the catalogue says of it."""
+    given: tuple[str, ...] = ()
+    """Names that its alias gives to its first columns."""
 
 
 @dataclass
@@ -51,6 +55,12 @@ class Names:
         self.dialect = dialect
         self.tables: dict[tuple[str, str], None] = {}
         self.columns: dict[tuple[str, str], None] = {}
+        self.bases: dict[int, tuple[exp.Expr, list[TableSchema]]] = {}
+        """Each node that names a real table, by its identity, and the shapes it can mean."""
+        self.qualified: list[tuple[exp.Expr, TableSchema]] = []
+        """Columns written with a schema, and the table they are of."""
+        self.reads: list[tuple[exp.Expr, TableSchema, str]] = []
+        """Columns of real tables as they are used, under the table's own name for them."""
         self._by_name: dict[str, list[TableSchema]] | None = None
         if catalog is not None:
             self._by_name = {}
@@ -248,7 +258,8 @@ class Names:
         columns = tuple(dict.fromkeys(self._key(column.name) for shape in found for column in shape.columns))
         base = (found[0].schema_name, found[0].name)
         self.tables[base] = None
-        return Source(name or table, self._renamed(columns, given), self._key(base[0]), base)
+        self.bases[id(node)] = (node, found)
+        return Source(name or table, self._renamed(columns, given), self._key(base[0]), base, found[0], given)
 
     def _lookup(self, table: str, schema: str) -> list[TableSchema]:
         assert self._by_name is not None
@@ -356,7 +367,7 @@ class Names:
 
     def _column(self, column: exp.Column, scope: Scope) -> None:
         if isinstance(column.this, exp.Star):
-            self._named_source(column, scope)
+            self._qualify(column, self._named_source(column, scope))
             return
         name = fold(column.this, self.dialect)
         quoted = bool(column.this.args.get("quoted")) if isinstance(column.this, exp.Identifier) else False
@@ -364,7 +375,8 @@ class Names:
             source = self._named_source(column, scope)
             if source.columns is not None and name not in source.columns:
                 raise QueryRejected(self._no_column(name, source))
-            self._read(source, name)
+            self._qualify(column, source)
+            self._read(column, source, name)
             return
         if not quoted and lower(name) in BARE_CALLS[self.dialect]:
             raise QueryRejected(
@@ -372,9 +384,9 @@ class Names:
             )
         if not quoted and lower(name) in BARE_CLOCKS[self.dialect]:
             return
-        self._bare_column(name, scope)
+        self._bare_column(column, name, scope)
 
-    def _bare_column(self, name: str, scope: Scope) -> None:
+    def _bare_column(self, column: exp.Expr, name: str, scope: Scope) -> None:
         if name in scope.aliases:
             return
         sources: list[Source] = []
@@ -383,12 +395,12 @@ class Names:
             for key, source in current.sources.items():
                 sources.append(source)
                 if source.columns is None or name in source.columns:
-                    self._read(source, name)
+                    self._read(column, source, name)
                     return
                 if key == name and self.dialect == "postgres":
                     return  # the whole row, as in to_jsonb(orders)
             current = current.outer
-        known = list(dict.fromkeys(column for source in sources for column in source.columns or ()))
+        known = list(dict.fromkeys(known for source in sources for known in source.columns or ()))
         where = ", ".join(dict.fromkeys(source.label for source in sources)) or "this query, which reads no table"
         raise QueryRejected(f"No column {name!r} in {where}{self._near(name, [*known, *scope.aliases], 'there are')}")
 
@@ -411,9 +423,17 @@ class Names:
             f"{self._near(table, [key for key in seen if not key.startswith(' ')], 'the query reads')}"
         )
 
-    def _read(self, source: Source, name: str) -> None:
+    def _read(self, column: exp.Expr, source: Source, name: str) -> None:
         if source.base is not None:
             self.columns[(source.base[1], name)] = None
+        if source.shape is not None:
+            own = [self._key(one.name) for one in source.shape.columns]
+            place = source.given.index(name) if name in source.given else None
+            self.reads.append((column, source.shape, own[place] if place is not None else name))
+
+    def _qualify(self, column: exp.Expr, source: Source) -> None:
+        if source.shape is not None and column.args.get("db") is not None:
+            self.qualified.append((column, source.shape))
 
     def _no_column(self, name: str, source: Source) -> str:
         shown = source.base[1] if source.base is not None else source.label

@@ -11,8 +11,8 @@ from tools.databases import Database
 from tools.errors import AssistantError, QueryRejected, Upstream
 from tools.queries import history
 from tools.queries.figures import noted
-from tools.queries.guard import Limits, check
-from tools.queries.shapes import shapes
+from tools.queries.guard import CheckedSQL, Limits, check
+from tools.queries.shapes import Sight, sight
 from tools.settings import Settings
 from tools.toolbox import Actor, Toolbox
 
@@ -62,7 +62,9 @@ async def run(
     target, connector = await databases.connect(box, actor, database)
     entry = history.new_entry(actor, target, sql, question)
     try:
-        checked = check(sql, target.dialect, await shapes(box, actor, target.id) or None, _limits(box.settings))
+        seen = await sight(box, actor, target.id)
+        entry.reach = seen.reach.fingerprint
+        checked = check(sql, target.dialect, seen.catalog or None, _limits(box.settings), seen.reach)
         entry.verdict = "allowed"
         entry.tables = [_qualified(*table) for table in checked.tables]
         entry.sql_executed = checked.limited(box.settings.query_rows + 1)
@@ -95,7 +97,7 @@ async def run(
         truncated=rows.truncated,
         milliseconds=rows.milliseconds,
         estimate=estimate,
-        warnings=_warnings(rows, target),
+        warnings=(*_warnings(rows, target), *_masks(seen, checked)),
     )
 
 
@@ -143,6 +145,16 @@ async def _estimate(connector: Connector, sql: str) -> int | None:
 
 def _qualified(schema: str, table: str) -> str:
     return f"{schema}.{table}" if schema else table
+
+
+def _masks(seen: Sight, checked: CheckedSQL) -> tuple[str, ...]:
+    """Name what is not shown of the tables that were read."""
+    found = []
+    for shape in seen.catalog if seen.reach.restricted else ():
+        masked = seen.reach.rule_of(shape).masked
+        if masked and (shape.schema_name, shape.name) in checked.tables:
+            found.append(f"Masked for you in {shape.name}: {', '.join(masked)}.")
+    return tuple(found)
 
 
 def _warnings(rows: Rows, database: Database) -> tuple[str, ...]:

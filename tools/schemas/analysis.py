@@ -30,13 +30,15 @@ class Analysis(NamedTuple):
     timed_out: bool = False
 
 
-async def analyse(connector: Connector, shape: TableSchema, settings: Settings) -> Analysis:
+async def analyse(connector: Connector, shape: TableSchema, settings: Settings, masked: Sequence[str] = ()) -> Analysis:
     """Read samples and frequent values of one table in two bounded statements; none when there is nothing to read.
 
     Large tables are sampled (`settings.analysed_rows`). A table too slow to read is trained on its shape alone:
-    `timed_out` says so. QueryFailed and DatabaseUnreachable pass through.
+    `timed_out` says so. Columns that are `masked` for anybody are not read either. QueryFailed and
+    DatabaseUnreachable pass through.
     """
-    left_out = private_columns(shape, settings.private_columns)
+    private = private_columns(shape, settings.private_columns)
+    left_out = tuple(column.name for column in shape.columns if column.name in (*private, *masked))
     columns = [column for column in shape.columns if column.name not in left_out]
     limits = ReadLimits(
         seconds=min(settings.query_seconds, settings.analysis_seconds),

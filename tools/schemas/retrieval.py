@@ -5,9 +5,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from tools.connectors.base import Dialect, Frozen
+from tools.reach import reaches
 from tools.schemas.catalog import TrainedTable
 from tools.schemas.ranking import Hit, rank
-from tools.schemas.tables import Known, known, recall
+from tools.schemas.tables import Known, known, recall, seen
 from tools.toolbox import Actor, Toolbox
 
 NEIGHBOUR = 0.3
@@ -71,7 +72,11 @@ async def retrieve(
     vector = (await box.embedder.embed([question]))[0]
     async with box.store.begin(actor.workspace_id) as session:
         hits = await rank(box, session, actor, question, vector, named)
-        about = await recall(box, session, {hit.database_id: (hit.database, hit.version) for hit in hits})
+        whole_of = await recall(box, session, {hit.database_id: (hit.database, hit.version) for hit in hits})
+        bounds = await reaches(box, session, actor)
+    about = {key: seen(one, bounds[key]) for key, one in whole_of.items()}
+    if actor.tables:
+        about = {key: one for key, one in about.items() if one.tables}
     places = _spread(_places(hits), about.values())
     fits = _fits(box, places, about.values())
     best = next((one for one in about.values() if one.name == fits[0].name), None) if fits else None

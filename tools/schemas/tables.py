@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tools import databases
 from tools.connectors.base import Dialect, Frozen, TableSchema
 from tools.errors import Invalid, NotFound
+from tools.reach import Reach, Rule, reach_of, read_policies
 from tools.rights import may_change
 from tools.schemas.catalog import TrainedTable
 from tools.schemas.wording import describe_by_rule, search_lines
@@ -84,15 +85,47 @@ async def catalog(box: Toolbox, actor: Actor, database: str) -> tuple[TrainedTab
     return (await known(box, actor, database)).tables
 
 
-async def known(box: Toolbox, actor: Actor, database: str) -> Known:
-    """Give everything known of a database; NotFound names those that are registered."""
+async def known(box: Toolbox, actor: Actor, database: str, *, unseen: bool = False) -> Known:
+    """Give what is known of a database, as far as the person may see it; NotFound names those that are registered.
+
+    With `unseen` everything comes: for work on the whole, whose outcome is no table's content.
+    """
     async with box.store.begin(actor.workspace_id) as session:
         mine = (DatabaseRow.workspace_id == actor.workspace_id) & (DatabaseRow.name == database)
         row = (await session.execute(select(DatabaseRow.id, DatabaseRow.catalog_version).where(mine))).first()
         if row is not None:
-            return (await recall(box, session, {row.id: (database, row.catalog_version)}))[row.id]
+            whole = (await recall(box, session, {row.id: (database, row.catalog_version)}))[row.id]
+            policies = await read_policies(box.memo, session, row.id, row.catalog_version)
+            return whole if unseen else seen(whole, reach_of(policies, actor, database))
     await databases.get(box, actor, database)  # says what is not there, and what is
     raise NotFound(f"No database named {database!r}.")
+
+
+def seen(about: Known, reach: Reach) -> Known:
+    """What of a database's tables policies leave: no hidden tables, and nothing learned from rows that are not seen."""
+    if not reach.restricted:
+        return about
+    rules = {table.id: reach.rule_of(table.shape) for table in about.tables}
+    tables = tuple(_less(table, rules[table.id]) for table in about.tables if not rules[table.id].hidden)
+    names = {table.shape.qualified_name for table in tables}
+    notes = tuple(note for note in about.notes if note.table is None or note.table in names)
+    return Known(**{**dict(about), "tables": tables, "notes": notes})
+
+
+def _less(table: TrainedTable, rule: Rule) -> TrainedTable:
+    if not rule.binds:
+        return table
+    values = {} if rule.predicates else {k: v for k, v in table.values.items() if k not in rule.masked}
+    samples = () if rule.predicates else tuple(without(sample, rule.masked) for sample in table.samples)
+    described = table.description if table.edited else describe_by_rule(table.shape, values)
+    left_out = tuple(dict.fromkeys((*table.left_out, *rule.masked)))
+    changes = {"values": values, "samples": samples, "description": described, "left_out": left_out}
+    return table.model_copy(update=changes)
+
+
+def without(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """A row without some of its columns."""
+    return {name: value for name, value in row.items() if name not in columns}
 
 
 async def recall(box: Toolbox, session: AsyncSession, versions: dict[UUID, tuple[str, int]]) -> dict[UUID, Known]:

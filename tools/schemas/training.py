@@ -13,6 +13,7 @@ from tools import databases, jobs
 from tools.connectors.base import Connector
 from tools.errors import QueryFailed
 from tools.jobs import Claim, Job, Outcome, Schedule
+from tools.reach import masked_columns
 from tools.rights import may_change
 from tools.schemas.analysis import Analysis, analyse
 from tools.schemas.catalog import TrainedTable
@@ -133,7 +134,7 @@ async def run_training(box: Toolbox, claim: Claim) -> Outcome:
     database = await databases.name_of(box, actor, claim.job.database_id)
     await claim.progress(1, f"fetching {database}")
     drift = await refresh(box, actor, database)
-    about = await known(box, actor, database)
+    about = await known(box, actor, database, unseen=True)
     wanted = patterns(arguments.get("tables", "*"))
     if not about.tables:
         return Outcome(state="empty", message=f"{database} has no tables that its account can see.")
@@ -175,11 +176,13 @@ async def _analyse(
     failed: dict[str, str] = {}
     done = 0
 
+    masks = await masked_columns(box, claim.actor, database)
+
     async def one(table: TrainedTable) -> Learned | None:
         nonlocal done
         async with gate:
             try:
-                learned = await _learn(box, connector, table)
+                learned = await _learn(box, connector, table, masks.get(table.shape.qualified_name, ()))
             except QueryFailed as error:
                 failed[table.shape.qualified_name] = str(error)
                 learned = None
@@ -202,8 +205,8 @@ async def _together() -> AsyncIterator[asyncio.TaskGroup]:
         raise several.exceptions[0] from None
 
 
-async def _learn(box: Toolbox, connector: Connector, table: TrainedTable) -> Learned:
-    found = await analyse(connector, table.shape, box.settings)
+async def _learn(box: Toolbox, connector: Connector, table: TrainedTable, masked: Sequence[str]) -> Learned:
+    found = await analyse(connector, table.shape, box.settings, masked)
     edited = table.description if table.edited else ""
     return Learned(table, found, edited or describe_by_rule(table.shape, found.values))
 

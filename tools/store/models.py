@@ -206,6 +206,21 @@ class TableEmbedding(Row):
     embedding: Mapped[Any] = mapped_column(Vector())
 
 
+class PolicyRow(Owned, Row):
+    """Which rows and columns of a table are seen, by everybody or by one role."""
+
+    __tablename__ = "policies"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"), index=True)
+    table_name: Mapped[str]
+    """`schema.table`, or `*` for all that are not named."""
+    role: Mapped[str | None]
+    predicate: Mapped[str] = mapped_column(server_default="")
+    """In the database's own SQL, with attributes as {user.region}."""
+    masked: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    hidden: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
 class NoteRow(Owned, Row):
     """What a person told us about the data: "revenue means paid orders without returns"."""
 
@@ -251,6 +266,8 @@ class QueryRow(Owned, Row):
     tables: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     rows: Mapped[int | None]
     truncated: Mapped[bool] = mapped_column(server_default=text("false"))
+    reach: Mapped[str] = mapped_column(server_default="")
+    """Fingerprint of the policies it was read under; empty where everything was seen."""
     milliseconds: Mapped[float | None]
     result: Mapped[dict[str, Any] | None]
     """connectors.base.Rows as it was shown: for downloads and for a conversation opened again."""

@@ -1,0 +1,169 @@
+"""What a person may see of a registered database: row policies, column masks and hidden tables, as they stand for them.
+
+A policy is for everybody or for one role; those that hold for a table all hold. A predicate may ask attributes of the
+person, `region = {user.region}`; tools.queries.barrier puts it into every query.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tools.connectors.base import Frozen, TableSchema
+from tools.errors import NotFound
+from tools.memo import Memo
+from tools.store.models import DatabaseRow, PolicyRow
+from tools.toolbox import Actor, Toolbox
+
+EVERY_TABLE = "*"
+"""In place of a table's name: all tables that no other policy of the person names."""
+
+VIEWS = ("view", "materialized view")
+
+
+class Policy(Frozen):
+    """One policy as it is kept."""
+
+    id: UUID
+    table: str
+    """`schema.table`, or `*`."""
+    role: str | None = None
+    """None: for everybody."""
+    predicate: str = ""
+    """Which rows are seen, in the database's own SQL; empty for all."""
+    masked: tuple[str, ...] = ()
+    """Columns whose values are not shown."""
+    hidden: bool = False
+    """Whether the table is not there at all."""
+
+
+class Rule(Frozen):
+    """What holds for one table, of all policies together."""
+
+    predicates: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    hidden: bool = False
+
+    @property
+    def binds(self) -> bool:
+        """Whether less than the whole table is seen."""
+        return self.hidden or bool(self.predicates or self.masked)
+
+
+FREE = Rule()
+HIDDEN = Rule(hidden=True)
+
+
+class Reach(Frozen):
+    """What one person may see of one database."""
+
+    database: str = ""
+    rules: dict[str, Rule] = {}  # noqa: RUF012  # pydantic copies it
+    """Qualified table name, or `*`, to what holds there."""
+    attributes: dict[str, str] = {}  # noqa: RUF012
+    only: tuple[str, ...] = ()
+    """Where not empty, tables that match none of these are hidden."""
+
+    @property
+    def restricted(self) -> bool:
+        """Whether anything is not seen."""
+        return bool(self.only) or any(rule.binds for rule in self.rules.values())
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for those who see the same; empty for who sees everything."""
+        if not self.restricted:
+            return ""
+        told = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    def rule_of(self, shape: TableSchema) -> Rule:
+        """What holds for a table.
+
+        A view may show what its tables hide, so beside policies a view is hidden until a policy of its own names it.
+        """
+        names = {f"{self.database}.{shape.name}", f"{self.database}.{shape.qualified_name}", self.database}
+        if self.only and not any(fnmatchcase(name.lower(), one.lower()) for name in names for one in self.only):
+            return HIDDEN
+        own = self.rules.get(shape.qualified_name)
+        if own is not None:
+            return own
+        if shape.kind in VIEWS and any(rule.binds for name, rule in self.rules.items() if name != EVERY_TABLE):
+            return HIDDEN
+        return self.rules.get(EVERY_TABLE, FREE)
+
+    def visible(self, shapes: Sequence[TableSchema]) -> tuple[TableSchema, ...]:
+        """Of `shapes`, those that are not hidden."""
+        return tuple(shape for shape in shapes if not self.rule_of(shape).hidden) if self.restricted else tuple(shapes)
+
+
+def reach_of(policies: Sequence[Policy], actor: Actor, database: str) -> Reach:
+    """What `policies` of a database leave `actor`."""
+    mine = [policy for policy in policies if policy.role in (None, actor.role)]
+    rules: dict[str, Rule] = {}
+    for policy in mine:
+        before = rules.get(policy.table, FREE)
+        rules[policy.table] = Rule(
+            predicates=(*before.predicates, policy.predicate) if policy.predicate else before.predicates,
+            masked=tuple(sorted({*before.masked, *policy.masked})),
+            hidden=before.hidden or policy.hidden,
+        )
+    asked = any(rule.predicates for rule in rules.values())
+    return Reach(database=database, rules=rules, attributes=actor.attributes if asked else {}, only=actor.tables)
+
+
+async def read_policies(memo: Memo, session: AsyncSession, database_id: UUID, version: int) -> tuple[Policy, ...]:
+    """The policies of a database in the workspace in hand, from memory while its catalogue's version stands."""
+    key = ("policies", database_id)
+    held: tuple[Policy, ...] | None = memo.get(key, version)
+    if held is None:
+        rows = await session.scalars(
+            select(PolicyRow).where(PolicyRow.database_id == database_id).order_by(PolicyRow.created_at, PolicyRow.id)
+        )
+        held = tuple(
+            Policy(
+                id=row.id,
+                table=row.table_name,
+                role=row.role,
+                predicate=row.predicate,
+                masked=tuple(row.masked),
+                hidden=row.hidden,
+            )
+            for row in rows
+        )
+        memo.put(key, version, held)
+    return held
+
+
+async def masked_columns(box: Toolbox, actor: Actor, database: str) -> dict[str, tuple[str, ...]]:
+    """Qualified table name -> columns that are masked for anybody: nothing is learned of their values."""
+    query = select(PolicyRow.table_name, PolicyRow.masked).join(DatabaseRow, DatabaseRow.id == PolicyRow.database_id)
+    found: dict[str, tuple[str, ...]] = {}
+    async with box.store.begin(actor.workspace_id) as session:
+        for table, masked in await session.execute(query.where(DatabaseRow.name == database)):
+            found[table] = (*found.get(table, ()), *masked)
+    return found
+
+
+async def reaches(box: Toolbox, session: AsyncSession, actor: Actor) -> dict[UUID, Reach]:
+    """What `actor` may see of each database of the workspace in hand."""
+    rows = await session.execute(select(DatabaseRow.id, DatabaseRow.name, DatabaseRow.catalog_version))
+    return {
+        row.id: reach_of(await read_policies(box.memo, session, row.id, row.catalog_version), actor, row.name)
+        for row in rows.all()
+    }
+
+
+async def reach(box: Toolbox, actor: Actor, database: str) -> Reach:
+    """What `actor` may see of the database called `database`; NotFound when there is none."""
+    query = select(DatabaseRow.id, DatabaseRow.name, DatabaseRow.catalog_version)
+    mine = (DatabaseRow.workspace_id == actor.workspace_id) & (DatabaseRow.name == database.strip().lower())
+    async with box.store.begin(actor.workspace_id) as session:
+        row = (await session.execute(query.where(mine))).first()
+        if row is None:
+            raise NotFound(f"No database named {database!r}.")
+        return reach_of(await read_policies(box.memo, session, row.id, row.catalog_version), actor, row.name)
