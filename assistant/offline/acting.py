@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from assistant.offline import working
 from assistant.offline.answering import Answering
 from assistant.offline.commands import Command, vocabulary
 from assistant.offline.figures import listed
@@ -14,7 +15,11 @@ Ask about your data in plain words: I only read, and I show the query behind eve
 
 - register, check, rename or forget a database; list databases and tables; describe a table
 - train a database or some tables, tell what is trained, look for changes of the schema
-- list jobs, say what failed this week, cancel or retry a job by its number
+- sync tables into searchable documents, now or “every night at 2, only the last 18 months”; preview a sync; say which \
+columns it leaves out
+- find what rows say: “find the customer who complained about late delivery”
+- show schedules, pause, resume, change or delete them; train on a schedule, too
+- list jobs, say what failed this week, cancel or retry a job by its number, retry all
 - run SQL you type, show history, run a query again, save an answer as verified
 - keep notes: “note: revenue means paid orders”; correct me: “that's wrong, revenue must not include cancelled orders”
 
@@ -28,7 +33,7 @@ your own, and start Tabletalk again. The offline model then takes over whenever 
 WRITES = "I only read: nothing was changed, and nothing that is asked here can change your data."
 NOTHING_YET = "There is no answer in this conversation yet."
 
-ABOUT_A_DATABASE = {
+ABOUT_A_DATABASE = working.ABOUT_A_DATABASE | {
     "check_database", "list_tables", "describe_table", "train", "retrain", "untrain", "refresh_schema", "list_verified",
     "add_note", "list_notes", "remove_note", "set_description", "run_sql", "correction",
 }  # fmt: skip
@@ -46,6 +51,9 @@ class Acting:
     async def carry_out(self, command: Command) -> Step:
         """The calls that carry out `command`, or the words that answer it."""
         database = command.database
+        if command.intent in working.ABOUT_A_DATABASE and database is None:
+            held = ((one.name, frozenset(t.shape.qualified_name for t in one.tables)) for one in self.answering.sources)
+            database = working.holding(command.tables, command.table, held)
         if command.intent in ABOUT_A_DATABASE and database is None:
             names = [source.name for source in self.answering.sources]
             database = self.desk.database if self.desk.database in names else names[0] if len(names) == 1 else None
@@ -56,6 +64,7 @@ class Acting:
         if database is not None and any(source.name == database for source in self.answering.sources):
             self.desk.database = database
         step = self._about_databases(command, database) or await self._about_jobs(command)
+        step = step or await working.Working(self.desk, self.prompt).carry_out(command, database)
         step = step or self._about_tables(command, database) or self._about_notes(command, database)
         return step or await self._about_answers(command, database)
 

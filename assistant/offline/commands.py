@@ -3,53 +3,27 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
-from assistant.offline.patterns import Matcher, Part, Token, compile_pattern, literals, slip, tokenize
+from assistant.offline.patterns import Matcher, Part, Token, compile_pattern, literals, tokenize
 from assistant.offline.plurals import forms_of
+from assistant.offline.slots import Clause, Grammar, Known, Taker
 
-DIALECTS = {"postgres": "postgres", "postgresql": "postgres", "pg": "postgres", "mysql": "mysql", "mariadb": "mysql"}
-PERIODS = re.compile(
-    r"(?:(?:in|over|during|since|for)\s+)?(?:the\s+)?"
-    r"(today|yesterday|(?:this|last|past|previous)\s+(?:hour|day|night|week|month|year)|(?:last|past)\s+\d+\s+(?:hours|days|weeks|months)|lately|recently)\b",
-    re.IGNORECASE,
-)
-PRONOUNS = frozenset(
-    re.findall(
-        r"\w+",
-        "it this that them these those one everything anything something nothing all none database databases table "
-        "tables sql query note notes job jobs again now me us you wrong right question",
-    )
-)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is registered: its names are recognised, and its words are never stolen from a question."""
-
-    databases: tuple[str, ...] = ()
-    tables: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    """Database -> its tables as (qualified name, name)."""
-    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Table name, lower-case -> its columns."""
-
-    def words(self) -> frozenset[str]:
-        """Every word that names something in the data, lower-case."""
-        names = [name for tables in self.tables.values() for _, name in tables]
-        names += [column for columns in self.columns.values() for column in columns]
-        return frozenset(word for name in names for word in re.split(r"[\W_]+", name.lower()) if word)
-
-    def nouns(self) -> frozenset[str]:
-        """Names of tables in either number, as one may say them."""
-        names = {name.lower().replace("_", " ") for tables in self.tables.values() for _, name in tables}
-        return frozenset(form for name in names for form in forms_of(name))
+NAMES_TABLES = {"train", "retrain", "untrain", "train_scheduled", "sync", "preview_sync"}
+"""Intents in which a name that is not known is a table's."""
+SPOKEN = {"sync": "sync", "list_schedules": "schedules", "pause_schedule": "pause", "resume_schedule": "resume"}
+"""Intents whose slash command is read like the sentence that begins with this word."""
+FILES = ("commands", "work")
+"""The files of a language: `english_commands.toml` ..."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +43,13 @@ class Command:
     """The new name in a renaming."""
     dialect: str | None = None
     period: str | None = None
+    how: Mapping[str, Any] = field(default_factory=dict)
+    """When, how far back, in full or not: arguments of the tools that sync and schedule."""
+    columns: tuple[str, ...] = ()
+    schedule: str | None = None
+    """Words that name a schedule, or the work it does."""
+    entity: str | None = None
+    """What a row is: customer, order."""
 
 
 @dataclass(frozen=True)
@@ -84,35 +65,48 @@ class Vocabulary:
 
     before: tuple[tuple[str, ...], ...]
     after: tuple[tuple[str, ...], ...]
-    filler: frozenset[str]
+    grammar: Grammar
     contractions: Mapping[str, str]
     entries: tuple[_Entry, ...]
     slash: Mapping[str, str]
-    own: frozenset[str]
-    """Every word of the patterns: none is a slip of another."""
 
 
 @lru_cache
 def vocabulary(language: str = "english") -> Vocabulary:
-    """Load the commands of `language` from its file beside this one."""
-    data = tomllib.loads((Path(__file__).parent / f"{language}_commands.toml").read_text(encoding="utf-8"))
-    classes = {name: tuple(tuple(phrase.split()) for phrase in phrases) for name, phrases in data["words"].items()}
+    """Load the commands of `language` from its files beside this one."""
+    here = Path(__file__).parent
+    parts = [tomllib.loads((here / f"{language}_{name}.toml").read_text(encoding="utf-8")) for name in FILES]
+    words = {name: phrases for part in parts for name, phrases in part["words"].items()}
+    classes = {name: tuple(tuple(phrase.split()) for phrase in phrases) for name, phrases in words.items()}
+    commands = [entry for part in parts for entry in part["command"]]
     entries = tuple(
         _Entry(
             entry["intent"],
             tuple(compile_pattern(pattern, classes) for pattern in entry["patterns"]),
             frozenset(form for noun in entry.get("yields", ()) for form in forms_of(noun)),
         )
-        for entry in data["command"]
+        for entry in commands
     )
+    clauses = tuple(
+        Clause(
+            tuple(compile_pattern(pattern, classes) for pattern in clause["patterns"]),
+            clause.get("takes", {}),
+            clause.get("sets", {}),
+        )
+        for part in parts
+        for clause in part.get("clause", ())
+    )
+    patterns = [pattern for entry in entries for pattern in entry.patterns]
+    patterns += [pattern for clause in clauses for pattern in clause.patterns]
+    own = frozenset(word for pattern in patterns for word in literals(pattern))
+    polite = parts[0]["polite"]
     return Vocabulary(
-        before=_phrases(data["polite"]["before"]),
-        after=_phrases(data["polite"]["after"]),
-        filler=frozenset(data["polite"]["filler"]),
-        contractions=data["contractions"],
+        before=_phrases(polite["before"]),
+        after=_phrases(polite["after"]),
+        grammar=Grammar(frozenset(polite["filler"]), clauses, own),
+        contractions=parts[0]["contractions"],
         entries=entries,
-        slash={entry["slash"]: entry["intent"] for entry in data["command"] if "slash" in entry},
-        own=frozenset(word for entry in entries for pattern in entry.patterns for word in literals(pattern)),
+        slash={entry["slash"]: entry["intent"] for entry in commands if "slash" in entry},
     )
 
 
@@ -120,35 +114,40 @@ def _phrases(phrases: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted((tuple(phrase.split()) for phrase in phrases), key=len, reverse=True))
 
 
-def read_command(text: str, known: Known | None = None, language: str = "english") -> Command | None:
+def read_command(
+    text: str, known: Known | None = None, language: str = "english", today: date | None = None
+) -> Command | None:
     """Read a message as a command; None when it is a question (the words of the schema win in doubt)."""
-    words, known = vocabulary(language), known or Known()
+    words, known, today = vocabulary(language), known or Known(), today or datetime.now().astimezone().date()
     stripped = text.strip()
     if stripped.startswith("/"):
-        return _slash(stripped, words, known)
+        return _slash(stripped, words, known, today)
     if _is_sql(stripped, known):
         return Command("run_sql", text=stripped)
+    if (within := re.match(r"in ([\w-]+): (.+)", stripped, re.DOTALL)) and within[1] in known.databases:
+        inner = read_command(within[2], known, language, today)  # the answer to "which database?"
+        return None if inner is None else replace(inner, database=within[1])
     nouns = known.nouns()
     found: list[tuple[float, int, int, Command]] = []
     for tokens in _without_politeness(tokenize(stripped, words.contractions), words):
-        found.extend(_matches(stripped, tokens, words, known, nouns))
+        found.extend(_matches(Taker(stripped, tokens, known, words.grammar, today), words, nouns))
     return min(found, key=lambda each: each[:3])[3] if found else None
 
 
-def _matches(
-    text: str, tokens: list[Token], words: Vocabulary, known: Known, nouns: frozenset[str]
-) -> Iterator[tuple[float, int, int, Command]]:
-    taker = _Taker(text, tokens, known, words.filler)
-    matcher = Matcher(tokens, words.filler, words.own | known.words(), taker.take)
+def _matches(taker: Taker, words: Vocabulary, nouns: frozenset[str]) -> Iterator[tuple[float, int, int, Command]]:
+    protected = words.grammar.own | taker.known.words()
+    matcher = Matcher(taker.tokens, words.grammar.filler, protected, taker.take)
     for order, entry in enumerate(words.entries):
         for pattern in entry.patterns:
             match = matcher.best(pattern)
             if match is None or (entry.yields & nouns and any(word in entry.yields & nouns for word in match.words)):
                 continue
-            yield match.cost, -match.literal, order, _command(entry.intent, dict(match.slots))
+            yield match.cost, -match.literal, order, _command(entry.intent, match.slots)
 
 
-def _command(intent: str, slots: Mapping[str, object]) -> Command:
+def _command(intent: str, taken: Sequence[tuple[str, object]]) -> Command:
+    slots = dict(taken)
+
     def text(kind: str) -> str | None:
         value = slots.get(kind)
         return value if isinstance(value, str) else None
@@ -162,19 +161,25 @@ def _command(intent: str, slots: Mapping[str, object]) -> Command:
     elif intent in {"describe_table", "set_description", "add_note"} and text("name"):
         database, table = text("database"), text("name")
     tables = text("tables")
-    if intent in {"train", "retrain", "untrain"} and text("name"):
+    if intent in NAMES_TABLES and text("name"):
         database, tables = text("database"), text("name")
     number = slots.get("number")
+    of = slots.get("columns")
+    in_table, columns = of if isinstance(of, tuple) else (None, ())
     return Command(
         intent,
         database=database,
-        table=table,
+        table=table or in_table,
         tables=tables,
         number=number if isinstance(number, int) else None,
         text=text("text") or text("sql"),
         name=None if intent == "register_database" else text("new_name"),
         dialect=text("dialect"),
         period=text("period"),
+        how={name: value for kind, each in taken if kind == "how" for name, value in each.items()},  # type: ignore[attr-defined]
+        columns=tuple(columns),
+        schedule=" ".join(str(value) for kind, value in taken if kind == "schedule") or None,
+        entity=text("entity"),
     )
 
 
@@ -197,17 +202,21 @@ def _without_politeness(tokens: list[Token], words: Vocabulary) -> Iterator[list
             waiting.append(current[:-1])
 
 
-def _slash(text: str, words: Vocabulary, known: Known) -> Command | None:
+def _slash(text: str, words: Vocabulary, known: Known, today: date) -> Command | None:
     name, _, rest = text[1:].partition(" ")
     intent, rest = words.slash.get(name.lower()), rest.strip()
     if intent is None:
         return None
     if not rest:
         return Command(intent)
-    if intent in {"run_sql", "add_note", "history"}:
+    if intent in {"run_sql", "add_note", "history", "search_documents"}:
         return Command(intent, text=rest)
+    if intent in SPOKEN and (spoken := read_command(f"{SPOKEN[intent]} {rest}", known, today=today)) is not None:
+        return spoken
+    if intent in SPOKEN:
+        return Command(intent, schedule=rest)
     tokens = tokenize(rest, words.contractions)
-    taker = _Taker(rest, tokens, known, words.filler)
+    taker = Taker(rest, tokens, known, words.grammar, today)
     kinds = {
         "describe_table": ("table", "name"),
         "train": ("database", "tables", "name"),
@@ -221,136 +230,10 @@ def _slash(text: str, words: Vocabulary, known: Known) -> Command | None:
     for kind in kinds:
         for end, value, _ in taker.take(kind, 0):
             if end == len(tokens):
-                return _command(intent, {kind: value})
+                return _command(intent, [(kind, value)])
     if intent == "rename_database" and len(tokens) == 2:
         return Command(intent, database=rest.split()[0], name=rest.split()[1])
     return Command(intent, database=rest.split()[0], text=rest)
-
-
-class _Taker:
-    """What the slots of a pattern may take at a place of the sentence."""
-
-    def __init__(self, text: str, tokens: list[Token], known: Known, filler: frozenset[str]) -> None:
-        self.text, self.tokens, self.known = text, tokens, known
-        self.no_names = PRONOUNS | filler
-        self.databases = {name.lower(): name for name in known.databases}
-        self.names: dict[str, tuple[str | None, str]] = {}
-        for database, tables in known.tables.items():
-            for qualified, name in tables:
-                for spoken in {name.lower(), name.lower().replace("_", " "), name.lower().replace("_", "")}:
-                    for form in forms_of(spoken) | {spoken}:
-                        self.names.setdefault(form, (database, qualified))
-                self.names[qualified.lower()] = (database, qualified)
-                self.names[f"{database}.{name}".lower()] = (database, qualified)
-                self.names[f"{database}.{qualified}".lower()] = (database, qualified)
-
-    def take(self, kind: str, at: int) -> Iterator[tuple[int, object, float]]:
-        """Ends, values and costs of what a slot of `kind` may take from token `at` on."""
-        if at >= len(self.tokens):
-            return
-        yield from getattr(self, f"_take_{kind}")(at)
-
-    def _take_database(self, at: int) -> Iterator[tuple[int, object, float]]:
-        for length in (3, 2, 1):
-            word = self._joined(at, length)
-            if word is None:
-                continue
-            for spoken in (word, word.replace(" ", "_"), word.replace(" ", "-"), word.replace(" ", "")):
-                if spoken in self.databases:
-                    yield at + length, self.databases[spoken], 0.0
-                    return
-        typed = self.tokens[at].text
-        if typed not in self.names:
-            for name in self.databases:
-                if (cost := slip(name, typed)) is not None:
-                    yield at + 1, self.databases[name], cost
-                    return
-
-    def _take_table(self, at: int) -> Iterator[tuple[int, object, float]]:
-        for length in (4, 3, 2, 1):
-            word = self._joined(at, length)
-            if word in self.names:
-                yield at + length, self.names[word], 0.0
-                return
-        typed = self.tokens[at].text
-        for name, place in self.names.items():
-            if (cost := slip(name, typed)) is not None:
-                yield at + 1, place, cost
-                return
-
-    def _take_tables(self, at: int) -> Iterator[tuple[int, object, float]]:
-        spoken = [token.text for token in self.tokens[at:]]
-        for words in (["all", "tables"], ["all", "of", "them"], ["all"], ["everything"], ["every", "table"]):
-            if spoken[: len(words)] == words:
-                yield at + len(words), "*", 0.0
-        if "*" in spoken[0] or "%" in spoken[0]:
-            yield at + 1, spoken[0].replace("%", "*"), 0.0
-        names: list[str] = []
-        place = at
-        while place < len(self.tokens):
-            if self.tokens[place].text in {",", "and", "table", "tables", "the"}:
-                place += 1
-                continue
-            taken = next(self._take_table(place), None)
-            if taken is None:
-                break
-            place = taken[0]
-            names.append(str(taken[1][1]))  # type: ignore[index]  # _take_table gives (database, table)
-            yield place, ",".join(names), taken[2]
-            if place < len(self.tokens) and self.tokens[place].text in {"table", "tables"}:
-                yield place + 1, ",".join(names), taken[2]
-
-    def _take_name(self, at: int) -> Iterator[tuple[int, object, float]]:
-        if self.tokens[at].text not in self.names:
-            yield from self._take_new_name(at)
-
-    def _take_new_name(self, at: int) -> Iterator[tuple[int, object, float]]:
-        """A name to give: it may be a table's too, as in “register our warehouse db”."""
-        token = self.tokens[at]
-        typed = self.text[token.start : token.end].strip("\"'")
-        if token.text not in self.no_names and re.fullmatch(r"[\w$.\-]+", typed) and not typed.isdigit():
-            yield at + 1, typed, 1.05
-
-    def _take_dialect(self, at: int) -> Iterator[tuple[int, object, float]]:
-        if self.tokens[at].text in DIALECTS:
-            yield at + 1, DIALECTS[self.tokens[at].text], 0.0
-
-    def _take_number(self, at: int) -> Iterator[tuple[int, object, float]]:
-        digits = self.tokens[at].text.lstrip("#")
-        if digits.isdigit():
-            yield at + 1, int(digits), 0.0
-
-    def _take_period(self, at: int) -> Iterator[tuple[int, object, float]]:
-        found = PERIODS.match(self.text, self.tokens[at].start)
-        if found:
-            end = next((i for i, t in enumerate(self.tokens) if t.start >= found.end()), len(self.tokens))
-            yield end, found.group(1).lower(), 0.0
-
-    def _take_text(self, at: int) -> Iterator[tuple[int, object, float]]:
-        """The rest as typed; with words of the pattern after it, as far as those reach."""
-        end = self.tokens[-1].end
-        yield len(self.tokens), self.text[self.tokens[at].start : end].strip(), 0.3
-        for stop in range(at + 1, len(self.tokens)):
-            yield stop, self.text[self.tokens[at].start : self.tokens[stop - 1].end].strip(), 0.3
-
-    def _take_sql(self, at: int) -> Iterator[tuple[int, object, float]]:
-        if self.tokens[at].text in {
-            "select",
-            "with",
-            "explain",
-            "show",
-            "insert",
-            "update",
-            "delete",
-            "drop",
-            "values",
-        }:
-            yield len(self.tokens), self.text[self.tokens[at].start :].strip(), 0.1
-
-    def _joined(self, at: int, length: int) -> str | None:
-        if at + length > len(self.tokens):
-            return None
-        return " ".join(token.text.strip("\"'") for token in self.tokens[at : at + length])
 
 
 def _is_sql(text: str, known: Known) -> bool:

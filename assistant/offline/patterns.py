@@ -131,19 +131,24 @@ class Matcher:
 
     def best(self, parts: tuple[Part, ...]) -> Match | None:
         """The cheapest way in which `parts` cover every token, or None."""
-        found = [match for end, match in self._walk(parts, 0, Match(0, 0)) if end == len(self.tokens)]
+        found = [match for end, match in self._walk(parts, 0, Match(0, 0)) if self._says_no_more(end)]
         return min(found, key=lambda match: (match.cost, -match.literal), default=None)
+
+    def ends(self, parts: tuple[Part, ...], at: int) -> Iterator[tuple[int, Match]]:
+        """Every way in which `parts` cover tokens from `at` on, with the place after them."""
+        yield from self._walk(parts, at, Match(0, 0))
 
     def _walk(self, parts: tuple[Part, ...], at: int, so_far: Match) -> Iterator[tuple[int, Match]]:
         if not parts:
-            while at < len(self.tokens) and self.tokens[at].text in self.filler | {"?", "!", "."}:
-                at += 1
             yield at, so_far
             return
         yield from self._step(parts[0], parts[1:], at, so_far)
         if at < len(self.tokens) and self.tokens[at].text in self.filler and not isinstance(parts[0], Either):
             skipped = Match(so_far.cost + SLOP, so_far.literal, so_far.slots, so_far.words)
             yield from self._walk(parts, at + 1, skipped)
+
+    def _says_no_more(self, at: int) -> bool:
+        return all(token.text in self.filler or token.text in "?!." for token in self.tokens[at:])
 
     def _step(self, first: Part, rest: tuple[Part, ...], at: int, so_far: Match) -> Iterator[tuple[int, Match]]:
         if isinstance(first, Either):

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from assistant.offline.commands import Known
+from assistant.offline.slots import Known
 from tools import databases, schemas
 from tools.connectors.base import Dialect
 from tools.desk import Desk

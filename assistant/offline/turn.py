@@ -29,7 +29,7 @@ class Turn:
         answering = self._answering = Answering(self._desk, sources)
         if (step := answering.offered(prompt)) is not None:
             return step
-        command = read_command(prompt, known(sources))
+        command = read_command(prompt, known(sources), today=self._desk.today)
         if command is None:
             return await answering.begin(prompt)
         self._acting = Acting(self._desk, answering, prompt, last_query(messages))

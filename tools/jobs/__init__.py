@@ -6,7 +6,7 @@ a dead worker or a lost message left behind, `prune` what grows. Work that start
 `due` starts it.
 """
 
-from tools.jobs import periods, schedules, told
+from tools.jobs import periods, schedules, times, told
 from tools.jobs.attempt import Runner, attempt
 from tools.jobs.census import census
 from tools.jobs.claim import Claim
@@ -69,6 +69,7 @@ __all__ = [
     "start",
     "start_now",
     "sweep",
+    "times",
     "told",
     "untold",
     "workspace_channel",

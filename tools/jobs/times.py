@@ -318,7 +318,8 @@ class _Reader:
         end = at
         while (time := self._time(spot)) is not None:
             word = self._word(spot)
-            if not said and not found and not (":" in word or "." in word or time[1][2]):
+            # A bare number is an hour only where it begins the phrase: "4 every morning".
+            if not said and not found and at > 0 and not (":" in word or "." in word or time[1][2]):
                 break
             found.append(time[1])
             end = spot = time[0]

@@ -42,11 +42,11 @@ async def list_jobs(
     found = await jobs.list_jobs(
         ctx.deps.box, ctx.deps.actor, states=states, kind=kind, since=start, limit=max(1, min(limit, 100))
     )
-    if not found:
-        return ToolReturn(return_value="There are no such jobs.")
     whole = states is None and kind is None and since is None
+    if not found and not whole:
+        return ToolReturn(return_value="There are no such jobs.")
     card = BoardCard() if whole else BoardCard(job_ids=tuple(job.id for job in found))
-    return _shown("\n".join(map(str, found)), card)
+    return _shown("\n".join(map(str, found)) or "There are no jobs yet.", card)
 
 
 @toolset.tool

@@ -11,6 +11,7 @@ from tools.sync.plan import Field, PlanChanges, SyncPlan
 from tools.sync.plans import edit_plan, plan_of, reset_plan
 from tools.sync.preview import SyncPreview, TablePreview, preview
 from tools.sync.run import run_sync
+from tools.sync.schedule import plan_lines, schedule_sync
 from tools.sync.start import start_sync
 from tools.sync.state import SyncState, states, summary
 
@@ -24,10 +25,12 @@ __all__ = [
     "SyncState",
     "TablePreview",
     "edit_plan",
+    "plan_lines",
     "plan_of",
     "preview",
     "reset_plan",
     "run_sync",
+    "schedule_sync",
     "start_sync",
     "states",
     "summary",

@@ -46,11 +46,12 @@ async def start_sync(
         await session.execute(ONE_AT_A_TIME, {"database": str(source.database.id)})
         await _check_free(box, actor, source.database.name, names)
         return await jobs.start(
-            box, actor, "sync", _target(database, wanted), database_id=source.database.id, arguments=arguments
+            box, actor, "sync", target_of(database, wanted), database_id=source.database.id, arguments=arguments
         )
 
 
-def _target(database: str, wanted: Sequence[str]) -> str:
+def target_of(database: str, wanted: Sequence[str]) -> str:
+    """What a sync works on, in words a person knows: `shop`, `shop.orders`, `shop: orders, stock`."""
     if is_everything(wanted):
         return database
     return f"{database}.{wanted[0]}" if len(wanted) == 1 else f"{database}: {', '.join(wanted)}"

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic_ai import FunctionToolset, RunContext, ToolReturn
 
 from tools import sync
-from tools.cards import Card, JobCard, TableCard
+from tools.cards import Card, JobCard, ScheduleCard, TableCard
 from tools.databases.meant import database_meant
 from tools.desk import Desk
 from tools.sync import PlanChanges, SyncOptions, SyncPlan
@@ -80,24 +80,72 @@ async def sync_tables(
 
 
 @toolset.tool
+async def schedule_sync(
+    ctx: RunContext[Desk],
+    when: str,
+    database: str | None = None,
+    tables: str = "*",
+    *,
+    mode: Literal["auto", "full", "incremental"] = "auto",
+    since: str | None = None,
+    until: str | None = None,
+    where: str | None = None,
+    limit: int | None = None,
+    deletes: Literal["soft", "hard", "off"] = "soft",
+    drift: Literal["evolve", "freeze", "stop"] = "evolve",
+    timezone: str | None = None,
+) -> ToolReturn[str]:
+    """Sync tables again and again by themselves; the card asks the person whether to start now too.
+
+    Args:
+        when: The times in words (`every night at 2`, `weekdays at 7:30`, `every 15 minutes`) or as cron.
+        database: The database's name; the one in hand when left out.
+        tables: Names or patterns parted by commas; `*` for all.
+        mode: As for sync_tables.
+        since: Only rows from then on: an ISO date, or a window such as `18 months`, counted from each run.
+        until: Only rows before then.
+        where: A condition in SQL on the table's columns.
+        limit: At most so many rows of each table.
+        deletes: As for sync_tables.
+        drift: As for sync_tables.
+        timezone: An IANA name such as `Europe/Berlin`; the usual one when left out.
+    """
+    desk = ctx.deps
+    name = await database_meant(desk, database)
+    options = SyncOptions(mode=mode, since=since, until=until, where=where, limit=limit, deletes=deletes, drift=drift)
+    made, planned = await sync.schedule_sync(desk.box, desk.actor, name, tables, options, when=when, timezone=timezone)
+    lines = sync.plan_lines(planned)
+    card = ScheduleCard(schedule_ids=(made.id,), lines=lines, fresh=True)
+    return _shown("\n".join([str(made), *lines]), card)
+
+
+@toolset.tool
 async def preview_sync(
     ctx: RunContext[Desk],
     database: str | None = None,
     tables: str = "*",
+    *,
+    mode: Literal["auto", "full", "incremental"] = "auto",
     since: str | None = None,
+    until: str | None = None,
     where: str | None = None,
+    limit: int | None = None,
 ) -> ToolReturn[str]:
     """Tell what a sync would read: rows, full or incremental, columns left out, what each row becomes.
 
     Args:
         database: The database's name; the one in hand when left out.
         tables: Names or patterns parted by commas; `*` for all.
+        mode: As for sync_tables.
         since: Only rows from then on: an ISO date, or a window such as `18 months`.
+        until: Only rows before then.
         where: A condition in SQL on the table's columns.
+        limit: At most so many rows of each table.
     """
     desk = ctx.deps
     name = await database_meant(desk, database)
-    found = await sync.preview(desk.box, desk.actor, name, tables, SyncOptions(since=since, where=where))
+    options = SyncOptions(mode=mode, since=since, until=until, where=where, limit=limit)
+    found = await sync.preview(desk.box, desk.actor, name, tables, options)
     rows = tuple(
         (
             one.table,

@@ -2,8 +2,9 @@
 
 import pytest
 
-from assistant.offline.commands import Command, Known, read_command, vocabulary
+from assistant.offline.commands import Command, read_command, vocabulary
 from assistant.offline.patterns import compile_pattern, slip
+from assistant.offline.slots import Known
 
 KNOWN = Known(
     databases=("shop", "warehouse", "north_region"),
@@ -73,6 +74,90 @@ INTENTS = {
         "describe ordrs",
     ],
     "set_description": ["describe orders as: every order a customer placed"],
+    "sync": [
+        "sync shop",
+        "sync orders and customers from shop every night at 2, only the last 18 months",
+        "please sync everything",
+        "synchronise the orders table",
+        "every night at 2 sync orders and customers",
+        "set up a nightly sync of shop",
+        "schedule a sync of orders every hour",
+        "I want a sync of orders every monday at 7",
+        "keep orders in sync",
+        "sync orders from scratch",
+        "sync the first 1,000 rows of orders",
+        "sync shop every 15 minutes between 9 and 17 on weekdays",
+        "sycn shop",
+    ],
+    "preview_sync": [
+        "what would a sync of orders read?",
+        "what would a sync of shop bring?",
+        "preview the sync of orders, only the last 3 months",
+        "what happens if I sync shop?",
+        "how many rows would a sync of orders read?",
+        "which columns would a sync of customers leave out?",
+        "what would be synced from shop?",
+    ],
+    "sync_status": [
+        "when was shop last synced?",
+        "when were the orders last synced?",
+        "is shop synced?",
+        "sync status of shop",
+        "how fresh are the documents?",
+    ],
+    "show_plan": ["show the sync plan of customers", "how are customers synced?"],
+    "plan_ignore": [
+        "ignore customers.country when syncing",
+        "ignore the country of customers when syncing",
+        "leave country and name of customers out of the sync",
+        "do not sync customers.country",
+    ],
+    "plan_include": ["include customers.country in the sync", "also sync customers.country"],
+    "plan_rename": ["call customers.country land in the documents"],
+    "plan_entity": ["treat the rows of customers as people"],
+    "plan_title": ["use name as the title of customers"],
+    "plan_tags": ["tag orders by total"],
+    "plan_watermark": ["use total to tell changes of orders", "sync orders incrementally by total"],
+    "train_scheduled": ["train shop every night at 2", "train orders weekdays at 7:30", "every monday train shop"],
+    "list_schedules": ["show schedules", "what is scheduled?", "when is the next sync of shop?", "list my schedules"],
+    "pause_schedule": [
+        "pause the nightly sync",
+        "pause schedule 3",
+        "stop syncing shop every night",
+        "pause the sync of shop",
+    ],
+    "resume_schedule": ["resume the nightly sync", "resume schedule 3", "unpause shop"],
+    "delete_schedule": [
+        "delete schedule 3",
+        "delete the nightly sync",
+        "remove the schedule of shop",
+        "unschedule shop",
+    ],
+    "change_schedule": [
+        "change schedule 3 to weekdays at 7",
+        "move the nightly sync to 4 every morning",
+        "reschedule 3 to every hour",
+    ],
+    "retry_all": [
+        "retry all",
+        "retry everything that failed this week",
+        "retry all failed syncs",
+        "try all of them again",
+    ],
+    "failed_syncs": ["which syncs failed this week?", "show the failed syncs"],
+    "list_syncs": ["recent syncs", "which syncs ran today?", "what was synced today?"],
+    "running_sync": ["how is the sync going?", "how far is the sync of orders?", "is the sync done yet?"],
+    "cancel_sync": ["cancel the sync", "cancel the sync of shop", "stop syncing"],
+    "retry_sync": ["retry the sync of orders", "retry the training"],
+    "search_documents": [
+        "find the customer who complained about late delivery",
+        "which customers complained about late delivery?",
+        "who wrote about refunds?",
+        "find documents about late delivery",
+        "search documents for broken screen",
+        "find anything about gift wrapping",
+        "search shop for late delivery",
+    ],
     "train": [
         "train shop",
         "train orders and customers",
@@ -191,6 +276,58 @@ def test_a_command_is_read_in_its_variations(intent: str, sentence: str) -> None
         ("register our orders db", Command("register_database", database="orders")),  # a table's name may be taken
         ("connect to a mariadb database", Command("register_database", dialect="mysql")),
         ("Run this SQL: SELECT Name FROM customers", Command("run_sql", text="SELECT Name FROM customers")),
+        (
+            "sync orders and customers from shop every night at 2, only the last 18 months",
+            Command(
+                "sync",
+                database="shop",
+                tables="public.orders,public.customers",
+                how={"when": "every night at 2", "since": "18 months"},
+            ),
+        ),
+        (
+            "sync orders where total > 100 every night",
+            Command("sync", tables="public.orders", how={"where": "total > 100", "when": "every night"}),
+        ),
+        (
+            "sync orders of 2025",
+            Command("sync", tables="public.orders", how={"since": "2025-01-01", "until": "2026-01-01"}),
+        ),
+        (
+            "sync the orders from the last two years nightly, at most 10k rows",
+            Command("sync", tables="public.orders", how={"since": "2 years", "when": "nightly", "limit": 10_000}),
+        ),
+        (
+            "sync orders between january 2025 and march 2025 in full",
+            Command("sync", tables="public.orders", how={"since": "2025-01-01", "until": "2025-04-01", "mode": "full"}),
+        ),
+        ("sync stock_moves as a dry run", Command("sync", tables="public.stock_moves", how={"dry_run": True})),
+        ("sync orders every 45 minutes", Command("sync", tables="public.orders", how={"when": "every 45 minutes"})),
+        ("sync stuff", Command("sync", tables="stuff")),
+        (
+            "leave country and name of customers out of the sync",
+            Command("plan_ignore", database="shop", table="public.customers", columns=("country", "name")),
+        ),
+        (
+            "call customers.country land in the documents",
+            Command("plan_rename", table="public.customers", columns=("country",), name="land"),
+        ),
+        ("pause the nightly sync", Command("pause_schedule", schedule="nightly")),
+        ("pause the sync of shop", Command("pause_schedule", schedule="shop")),
+        ("delete schedule #3", Command("delete_schedule", schedule="#3")),
+        (
+            "move the nightly sync of shop to weekdays at 7:30",
+            Command("change_schedule", schedule="nightly sync of shop", how={"when": "weekdays at 7:30"}),
+        ),
+        ("retry all failed syncs of this week", Command("retry_all", period="this week")),
+        ("in shop: sync everything", Command("sync", database="shop")),
+        ("/sync shop every night", Command("sync", database="shop", how={"when": "every night"})),
+        ("/pause nightly", Command("pause_schedule", schedule="nightly")),
+        ("/find late delivery", Command("search_documents", text="late delivery")),
+        (
+            "find the customer who complained about late delivery",
+            Command("search_documents", entity="customer", text="late delivery"),
+        ),
         ("Note that Revenue excludes VAT", Command("add_note", text="Revenue excludes VAT")),
         ("That's wrong, VIPs have 10 orders", Command("correction", text="VIPs have 10 orders")),
         ("/train warehouse", Command("train", database="warehouse")),
@@ -228,6 +365,29 @@ def test_a_command_knows_what_it_is_about(sentence: str, expected: Command | Non
         "show details of all customers",
         "what is the average total?",
         "what is the status of order 812",
+        "orders cancelled last week",
+        "which orders were cancelled?",
+        "how many orders were placed every month",
+        "orders per day",
+        "show orders every day",
+        "find customers from France",
+        "find the customer with the most orders",
+        "who is the customer with the most orders",
+        "search for orders over 100",
+        "show the last 10 orders",
+        "which orders are scheduled for tomorrow",
+        "when is the next order",
+        "how many customers complained last month",
+        "which customers said nothing",
+        "what is the total of orders where country = 'France'",
+        "orders since 2025-01-01",
+        "which customers ordered nothing in the last 18 months",
+        "first order of the month",
+        "total of orders on mondays",
+        "how many orders failed last week",
+        "show me failed orders",
+        "which orders were retried",
+        "orders by customers at midnight",
     ],
 )
 def test_a_question_is_left_to_the_parser(question: str) -> None:
@@ -235,7 +395,8 @@ def test_a_question_is_left_to_the_parser(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sentence", ["show jobs", "list tables", "list notes", "show databases", "list verified examples"]
+    "sentence",
+    ["show jobs", "list tables", "list notes", "show databases", "list verified examples", "show schedules"],
 )
 def test_the_words_of_the_schema_win(sentence: str) -> None:
     noun = sentence.rsplit(maxsplit=1)[-1]

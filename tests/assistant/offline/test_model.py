@@ -10,7 +10,7 @@ from assistant.offline.commands import Command, vocabulary
 from assistant.offline.parser import read
 from assistant.offline.sources import look
 from tests.assistant.conftest import Talk
-from tools import databases, queries, schemas
+from tools import databases, jobs, queries, schemas, sync
 from tools.desk import Desk
 from tools.toolbox import Actor, Toolbox, open_toolbox
 
@@ -97,6 +97,78 @@ async def test_commands_call_their_tools(talk: Talk, sales: str) -> None:
 async def test_an_unknown_name_is_told(talk: Talk, sales: str) -> None:
     said = await talk.say("check wharf")
     assert "'wharf'" in said and "sales" in said
+
+
+async def test_syncs_and_schedules_by_sentence(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
+    said = await talk.say("what would a sync of orders read?")
+    assert (tools_called(talk), cards(talk)) == (["preview_sync"], ["table"])
+    assert "would read about" in said
+
+    said = await talk.say("sync orders and customers from sales every night at 2, only the last 18 months")
+    assert (tools_called(talk), cards(talk)) == (["schedule_sync"], ["schedule"])
+    made = (await jobs.schedules.list_schedules(toolbox, actor))[0]
+    assert (made.cron, made.arguments["options"]) == ("0 2 * * *", {"since": "18 months"})
+    assert f"Schedule {made.id}" in said
+
+    await talk.say("sync the orders table")
+    assert (tools_called(talk), cards(talk)) == (["sync_tables"], ["job"])
+    live = (await jobs.list_jobs(toolbox, actor, kind="sync"))[0]
+    await talk.say("how is the sync going?")
+    assert tools_called(talk) == ["job_status"]
+    await talk.say("cancel the sync of orders")
+    assert (await jobs.get(toolbox, actor, live.id)).state == "cancelled"
+
+    await talk.say("ignore customers.country when syncing")
+    assert tools_called(talk) == ["edit_sync_plan"]
+    assert (await sync.plan_of(toolbox, actor, sales, "customers")).ignored == ("country",)
+    assert await talk.say("show schedules") == "1 schedule."
+    await talk.say("pause the nightly sync")
+    assert (await jobs.schedules.get(toolbox, actor, made.id)).paused
+    assert "already" in await talk.say("pause the nightly sync")
+    await talk.say("resume the nightly sync")
+    await talk.say("change the nightly sync to weekdays at 7:30")
+    assert (await jobs.schedules.get(toolbox, actor, made.id)).cron == "30 7 * * 1-5"
+    assert "divide an hour" in await talk.say("sync orders every 45 minutes")
+
+
+async def test_deleting_a_schedule_waits_for_a_word(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
+    await talk.say("train sales every night at 2")
+    assert cards(talk) == ["schedule"]
+    await talk.say("delete the schedule of sales")
+    asked = next(event for event in talk.events if isinstance(event, ApprovalNeeded))
+    assert "will not start again" in asked.calls[0].consequence
+    await talk.say(None, {asked.calls[0].id: True})
+    assert await jobs.schedules.list_schedules(toolbox, actor) == ()
+    assert "no such schedule" in await talk.say("pause the schedule")
+
+
+async def test_of_several_schedules_one_is_chosen(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
+    await talk.say("train sales every night at 2")
+    await talk.say("train sales every hour")
+    await talk.say("pause the training of sales")
+    choice = next(event.card for event in talk.events if isinstance(event, Shown) and event.card.type == "choices")
+    assert len(choice.choices) == 2
+    await talk.say(choice.choices[0].message)
+    assert sum(one.paused for one in await jobs.schedules.list_schedules(toolbox, actor)) == 1
+    await talk.say("pause everything")
+    assert all(one.paused for one in await jobs.schedules.list_schedules(toolbox, actor))
+
+
+async def test_what_failed_is_tried_again_together(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
+    for target in ("sales", "stock"):
+        await jobs.records.record_failure(toolbox, actor, "train", target, "no right")
+    await talk.say("what failed this week?")
+    assert cards(talk) == ["board"]
+    assert "2 jobs are queued again" in await talk.say("retry all")
+    assert "what runs" in await talk.say("show jobs")
+
+
+async def test_documents_are_searched_by_sentence(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
+    job = await sync.start_sync(toolbox, actor, sales)
+    await jobs.attempt(toolbox, job.id, lambda _: sync.run_sync)
+    said = await talk.say("find documents about Ada")
+    assert (tools_called(talk), cards(talk)) == (["search_documents"], ["documents"])
+    assert "found" in said
 
 
 async def test_forgetting_waits_for_a_word(talk: Talk, sales: str, toolbox: Toolbox, actor: Actor) -> None:
