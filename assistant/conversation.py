@@ -46,7 +46,7 @@ from assistant.events import (
     ToolReturned,
 )
 from assistant.offline.model import OfflineModel
-from tools import databases, metrics
+from tools import audit, databases, metrics
 from tools.cards import Card
 from tools.desk import Desk
 from tools.errors import AssistantError, ModelUnavailable, NotFound
@@ -195,6 +195,8 @@ class _Turn:
         unknown = set(self.approvals) - set(self.pending)
         if unknown:
             raise NotFound(f"Nothing waits for approval under {', '.join(sorted(unknown))!r}; it was answered before.")
+        for call, yes in self.approvals.items():
+            await audit.record(self.box, audit.noted(self.actor, "approve" if yes else "decline", self.pending[call]))
 
     async def _save(self, model: Model, events: AgentRunEvents[Any]) -> Done:
         messages = events.all_messages()[len(self.history) :]

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select, update
 
 from assistant.accounts.people import person_of_id
+from tools import audit
 from tools.connectors.base import Frozen
 from tools.errors import Invalid, NotFound, NotSignedIn
 from tools.rights import at_most, may_manage
@@ -70,7 +71,9 @@ async def create_key(box: Toolbox, actor: Actor, name: str, scope: Scope = "read
     )
     key_id = row.id
     async with box.store.begin(actor.workspace_id) as session:
-        session.add(row)
+        session.add_all(
+            [row, audit.noted(actor, "create key", row.name, detail=f"{row.prefix}..., {scope}, {days} days")]
+        )
     return NewKey(key=key, about=next(one for one in await list_keys(box, actor) if one.id == key_id))
 
 
@@ -103,6 +106,7 @@ async def revoke_key(box: Toolbox, actor: Actor, key: UUID | str) -> ApiKey:
     mine = update(ApiKeyRow).where(ApiKeyRow.id == found[0].id, ApiKeyRow.workspace_id == actor.workspace_id)
     async with box.store.begin(actor.workspace_id) as session:
         await session.execute(mine.values(revoked_at=func.now()))
+        session.add(audit.noted(actor, "revoke key", found[0].name, detail=f"{found[0].prefix}..."))
     return next(one for one in await list_keys(box, actor) if one.id == found[0].id)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.accounts import passwords
+from tools import audit
 from tools.connectors.base import Frozen
 from tools.errors import Conflict, Invalid, NotFound
 from tools.rights import may_manage
@@ -135,6 +136,7 @@ async def add_user(
         )
         if (await session.execute(joined.on_conflict_do_nothing().returning(Member.user_id))).first() is None:
             raise Conflict(f"{name!r} is a member of this workspace already.")
+        session.add(audit.noted(actor, "add member", name, detail=_told(role, attributes or {})))
     return await _member(box, actor, name)
 
 
@@ -169,6 +171,7 @@ async def remove_member(box: Toolbox, actor: Actor, name: str) -> None:
             delete(Member).where(Member.user_id == user_id, Member.workspace_id == actor.workspace_id)
         )
         await _keep_an_admin(session, actor)
+        session.add(audit.noted(actor, "remove member", name))
 
 
 async def set_password(box: Toolbox, actor: Actor, old: str, new: str) -> None:
@@ -178,6 +181,7 @@ async def set_password(box: Toolbox, actor: Actor, old: str, new: str) -> None:
     if not await passwords.is_right(old, stored):
         raise Invalid("The old password is wrong.")
     await _write_password(box.store, actor.user_name, await passwords.hashed(new))
+    await audit.record(box, audit.noted(actor, "change password", actor.user_name))
 
 
 # Workspaces
@@ -194,6 +198,7 @@ async def create_workspace(box: Toolbox, actor: Actor, name: str) -> Team:
         if workspace_id is None:
             raise Conflict(f"A workspace {name!r} exists already; choose another name.")
         session.add(Member(workspace_id=workspace_id, user_id=actor.user_id, role="admin"))
+        session.add(audit.noted(actor, "create workspace", name))
     return next(team for team in await list_workspaces(box, actor) if team.id == workspace_id)
 
 
@@ -310,6 +315,7 @@ async def _change(box: Toolbox, actor: Actor, name: str, **values: object) -> No
         own = (Member.user_id == user_id) & (Member.workspace_id == actor.workspace_id)
         await session.execute(update(Member).where(own).values(**values))
         await _keep_an_admin(session, actor)
+        session.add(audit.noted(actor, "change member", name, detail=str(values)))
 
 
 async def _keep_an_admin(session: AsyncSession, actor: Actor) -> None:
@@ -318,6 +324,10 @@ async def _keep_an_admin(session: AsyncSession, actor: Actor) -> None:
     admins = select(func.count()).where(Member.workspace_id == actor.workspace_id, Member.role == "admin")
     if not await session.scalar(admins):
         raise Conflict("A workspace keeps at least one admin; make somebody else admin first.")
+
+
+def _told(role: Role, attributes: dict[str, str]) -> str:
+    return role + "".join(f", {key}={value}" for key, value in sorted(attributes.items()))
 
 
 def _check(name: str, role: str, attributes: dict[str, str]) -> None:

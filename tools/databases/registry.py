@@ -6,7 +6,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tools import jobs
+from tools import audit, jobs
 from tools.connectors.base import Address, Frozen
 from tools.databases.credentials import seal
 from tools.databases.database import Database, check_name
@@ -73,9 +73,12 @@ async def register(box: Toolbox, actor: Actor, name: str, address: Address) -> D
         reached_at=func.now(),
     )
     row.credentials = seal(box.secrets, row, address)
+    where = address.host if address.host.startswith("/") else f"{address.host}:{address.port}"
     try:
         async with box.store.begin(actor.workspace_id) as session:
-            session.add(row)
+            session.add_all(
+                [row, audit.noted(actor, "register database", name, detail=f"{address.dialect} at {where}")]
+            )
     except IntegrityError:
         raise _taken(name) from None  # somebody was faster
     return await get(box, actor, name)
@@ -115,6 +118,7 @@ async def rename(box: Toolbox, actor: Actor, name: str, new_name: str) -> Databa
             row = (await find(session, actor, name))[0]
             if row.name != new_name:
                 await _check_free(session, actor, new_name)
+            session.add(audit.noted(actor, "rename database", row.name, detail=new_name))
             row.name = new_name
     except IntegrityError:
         raise _taken(new_name) from None
@@ -138,6 +142,7 @@ async def forget(box: Toolbox, actor: Actor, name: str, approved_by: UUID) -> Fo
     async with box.store.begin(actor.workspace_id) as session:
         gone = await _counted(session, row)
         await session.execute(delete(DatabaseRow).where(DatabaseRow.id == row.id))
+        session.add(audit.noted(actor, "forget database", name, detail=gone.parts))
     await box.connectors.drop(row.id)
     return gone
 

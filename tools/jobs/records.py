@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tools import audit
 from tools.errors import Conflict, NotFound, StoreUnavailable
 from tools.jobs.job import Job, JobEvent, State, event_of, job_of
 from tools.rights import may_change
@@ -63,6 +64,7 @@ async def start(
                 await _refuse_second(session, actor, kind, target)
                 continue  # it ended between the two statements: the way is free now
             await record_event(session, actor.workspace_id, job_id, "queued", {"by": actor.user_name})
+            session.add(audit.noted(actor, f"start {kind}", target, detail=f"job {job_id}"))
     await hand_over(box, job_id, kind)
     job = await get(box, actor, job_id)
     await announce(box, job.id, job.workspace_id, job.state)
@@ -130,6 +132,7 @@ async def cancel(box: Toolbox, actor: Actor, job_id: int) -> Job:
         elif job.state == "running":
             await session.execute(update(JobRow).where(JobRow.id == job_id).values(state="cancelling"))
             await record_event(session, job.workspace_id, job_id, "cancel asked", {"by": actor.user_name})
+        session.add(audit.noted(actor, f"cancel {job.kind}", job.target, detail=f"job {job_id}"))
         after = await _find(session, actor, job_id)
     await announce(box, job_id, after.workspace_id, after.state)
     return after
@@ -155,6 +158,7 @@ async def retry(box: Toolbox, actor: Actor, job_id: int) -> Job:
                 .values(max_attempts=job.attempts + box.settings.job_attempts)
             )
             await record_event(session, job.workspace_id, job_id, "queued", {"by": actor.user_name, "again": True})
+            session.add(audit.noted(actor, f"retry {job.kind}", job.target, detail=f"job {job_id}"))
             after = await _find(session, actor, job_id)
     except IntegrityError:
         raise Conflict(f"{job.title} has just been started as another job. Follow or cancel that one.") from None

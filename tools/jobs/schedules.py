@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tools import audit
 from tools.connectors.base import Frozen
 from tools.errors import Conflict, Invalid, NotAllowed, NotFound
 from tools.jobs import cron
@@ -118,7 +119,7 @@ async def create(
     )
     async with box.store.begin(actor.workspace_id) as session:
         await _refuse_same(session, actor, row)
-        session.add(row)
+        session.add_all([row, audit.noted(actor, f"schedule {kind}", target, detail=f"{read.cron} {zone}")])
         await session.flush()
         return await _find(session, actor, row.id)
 
@@ -192,6 +193,7 @@ async def remove(box: Toolbox, actor: Actor, schedule_id: int, approved_by: UUID
             raise NotAllowed("Deleting a schedule needs the yes of a member of this workspace.")
         gone = await _find(session, actor, schedule_id)
         await session.execute(delete(ScheduleRow).where(ScheduleRow.id == schedule_id))
+        session.add(audit.noted(actor, f"unschedule {gone.kind}", gone.target, detail=f"schedule {schedule_id}"))
     return gone
 
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import delete, select
 
-from tools import databases, schemas
+from tools import audit, databases, schemas
 from tools.connectors.base import Dialect, Frozen, TableSchema
 from tools.databases import Database
 from tools.errors import Invalid, NotFound, QueryRejected
@@ -81,7 +81,7 @@ async def add_policy(
     )
     policy_id = row.id
     async with box.store.begin(actor.workspace_id) as session:
-        session.add(row)
+        session.add_all([row, audit.noted(actor, "add policy", f"{target.name}.{row.table_name}", detail=_told(row))])
         await session.execute(BUMP, {"database": target.id})
     if columns and named is not None and named.trained_at is not None:
         await _forget_values(box, actor, target, named.shape.qualified_name)
@@ -125,8 +125,14 @@ async def remove_policy(box: Toolbox, actor: Actor, policy_id: UUID) -> Kept:
     async with box.store.begin(actor.workspace_id) as session:
         mine = (PolicyRow.id == policy_id) & (PolicyRow.workspace_id == actor.workspace_id)
         await session.execute(delete(PolicyRow).where(mine))
+        session.add(audit.noted(actor, "remove policy", f"{gone.database}.{gone.table}", detail=str(gone)))
         await session.execute(BUMP, {"database": target.id})
     return gone
+
+
+def _told(row: PolicyRow) -> str:
+    whom = row.role or "everybody"
+    return f"for {whom}: rows {row.predicate or 'all'}; masked {', '.join(row.masked) or 'none'}; hidden {row.hidden}"
 
 
 def _columns(shape: TableSchema, masked: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, and_, not_, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tools import audit
 from tools.connectors.base import Frozen, Rows
 from tools.databases import Database
 from tools.errors import NotFound
@@ -58,10 +59,22 @@ def new_entry(actor: Actor, database: Database, sql: str, question: str | None) 
     )
 
 
-async def keep(box: Toolbox, entry: QueryRow) -> None:
-    """Write an entry."""
+async def keep(box: Toolbox, actor: Actor, entry: QueryRow, *, kept: bool = True) -> None:
+    """Write an entry and what the audit log says of it; with `kept` False the latter alone."""
+    verdict: audit.Verdict = "done" if entry.error is None else "failed"
+    told = audit.noted(
+        actor,
+        "query",
+        entry.database_name,
+        verdict="refused" if entry.verdict == "rejected" else verdict,
+        detail=entry.error or entry.sql_executed or "",
+        rows=entry.rows,
+        milliseconds=entry.milliseconds,
+    )
     async with box.store.begin(entry.workspace_id) as session:
-        session.add(entry)
+        session.add(told)
+        if kept:
+            session.add(entry)
 
 
 async def list_queries(

@@ -81,9 +81,9 @@ async def run(
         entry.error = "Stopped by the person; the database was told to stop too."
         raise
     finally:
+        # A cancelled turn must not cancel the record of what it ran.
+        await asyncio.shield(history.keep(box, actor, entry, kept=kept))
         if kept:
-            # A cancelled turn must not cancel the record of what it ran.
-            await asyncio.shield(history.keep(box, entry))
             noted(actor, target, entry)
     return QueryResult(
         id=entry.id,

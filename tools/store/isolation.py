@@ -47,6 +47,9 @@ RIGHTS = {
 }
 """What a workspace may do with a table; everything with all others. assistant.accounts writes who belongs where."""
 
+APPEND_ONLY = {"tabletalk.audit"}
+"""Tables that both roles may read and add to, and nothing else."""
+
 WANTED = f"""As an administrator of the store's server, once:
     CREATE ROLE {APP} NOLOGIN; CREATE ROLE {ALL} NOLOGIN; GRANT {APP}, {ALL} TO {{login}};
 then `tabletalk migrate`."""
@@ -95,7 +98,8 @@ def isolate(connection: Connection) -> None:
 
 def _policies(name: str) -> Iterator[str]:
     visible = VISIBLE.get(name, f"workspace_id = {HERE}")
-    rights = RIGHTS.get(name, "SELECT, INSERT, UPDATE, DELETE")
+    every = "SELECT, INSERT" if name in APPEND_ONLY else "SELECT, INSERT, UPDATE, DELETE"
+    rights = RIGHTS.get(name, every)
     yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
     yield f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"
     for policy, role, condition in (("one_workspace", APP, visible), ("all_workspaces", ALL, "true")):
@@ -104,7 +108,7 @@ def _policies(name: str) -> Iterator[str]:
     yield f"REVOKE ALL ON {name} FROM {APP}, {ALL}"
     if rights:
         yield f"GRANT {rights} ON {name} TO {APP}"
-    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO {ALL}"
+    yield f"GRANT {every} ON {name} TO {ALL}"
 
 
 def _make_roles(connection: Connection) -> None:

@@ -206,6 +206,28 @@ class TableEmbedding(Row):
     embedding: Mapped[Any] = mapped_column(Vector())
 
 
+class AuditRow(Row):
+    """One deed, as it stands for ever: nobody's role may change or remove it."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_recent", "workspace_id", text("id DESC")),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey(User.id, ondelete="SET NULL"))
+    who: Mapped[str]
+    """Their name then: it stays when the account goes."""
+    door: Mapped[str]
+    address: Mapped[str]
+    action: Mapped[str]
+    target: Mapped[str]
+    verdict: Mapped[str]
+    """done, refused or failed."""
+    detail: Mapped[str]
+    rows: Mapped[int | None]
+    milliseconds: Mapped[float | None]
+
+
 class PolicyRow(Owned, Row):
     """Which rows and columns of a table are seen, by everybody or by one role."""
 
