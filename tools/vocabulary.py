@@ -157,16 +157,16 @@ def _write_out(part: str, *, tail: bool) -> tuple[str, ...]:
 def _part_glued(chunk: str) -> tuple[str, ...]:
     """Part a word that is two or three known ones written together; a known word stays whole."""
     lists = vocabulary()
-    if len(chunk) < 5 or chunk in lists.abbreviations or chunk in lists.lemmas or _is_word(chunk):
+    if len(chunk) < 5 or chunk in lists.abbreviations or chunk in lists.lemmas or is_word(chunk):
         return (chunk,)
     for ending in _ENDINGS:
         head = chunk.removesuffix(ending)
-        if head != chunk and len(head) >= 2 and (_is_part(head) or (len(head) >= 3 and _is_word(head))):
+        if head != chunk and len(head) >= 2 and (_is_part(head) or (len(head) >= 3 and is_word(head))):
             return (*_part_glued(head), ending)
     for cut in range(len(chunk) - 3, 2, -1):
         head, tail = chunk[:cut], chunk[cut:]
-        if (_is_part(head) or (len(head) >= 4 and _is_word(head))) and (
-            _is_part(tail) or (len(tail) >= 4 and _is_word(tail))
+        if (_is_part(head) or (len(head) >= 4 and is_word(head))) and (
+            _is_part(tail) or (len(tail) >= 4 and is_word(tail))
         ):
             return (head, tail)
     return (chunk,)
@@ -179,7 +179,8 @@ def _is_part(text: str) -> bool:
 
 
 @lru_cache(maxsize=20_000)
-def _is_word(text: str) -> bool:
+def is_word(text: str) -> bool:
+    """Tell whether a lower-case text is an English word."""
     if text in vocabulary().groups:
         return True
     from simplemma import is_known  # see lemma()

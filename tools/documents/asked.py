@@ -26,6 +26,8 @@ class Asked(NamedTuple):
     terms: list[int]
     """For each of `words` the number of the term it stands for."""
     weights: list[float]
+    own: list[bool]
+    """True for a word that was asked, or its base form; false for another word for it."""
     kinds: tuple[str, ...]
     """Entities that the search speaks of without seeking them: "complained" speaks of claims."""
     letters: tuple[tuple[str, int], ...]
@@ -43,6 +45,7 @@ class Asked(NamedTuple):
             words=[*self.words, *(word for word, _ in more)],
             terms=[*self.terms, *(term for _, term in more)],
             weights=[*self.weights, *(SYNONYM for _ in more)],
+            own=[*self.own, *(True for _ in more)],
         )
 
 
@@ -77,20 +80,24 @@ def sought(query: str, entities: Iterable[str]) -> tuple[str | None, str]:
 def ask(query: str, entities: Iterable[str] = ()) -> Asked:
     """Turn what is said into words for the rankers: base forms, synonyms, words of the same field."""
     stop, common = vocabulary().stop_words, vocabulary().common
-    said = tuple(dict.fromkeys(word for word in words(query) if word not in stop))[:_MOST_TERMS]
-    found: dict[tuple[str, int], float] = {}
+    every = tuple(dict.fromkeys(word for word in words(query) if word not in stop))[:_MOST_TERMS]
+    done = {verb for entity in set(entities) for verb in _kinds().done.get(entity, ())}
+    # "complained": told by what kind of document it is, where there are such, and hardly ever said in one.
+    said = tuple(word for word in every if lemma(word) not in done) or every
+    found: dict[tuple[str, int], tuple[float, bool]] = {}
     for number, word in enumerate(said):
         weight = COMMON if lemma(word) in common else 1.0
         for other, part in ((word, 1.0), (lemma(word), BASE), *_others(lemma(word))):
             key = (f"'{other}'", number)
-            found[key] = max(found.get(key, 0.0), weight * part)
+            found[key] = max(found.get(key, (0.0, False)), (weight * part, part >= BASE))
     listed = list(found.items())[:_MOST_WORDS]
-    terms = {lemma(word) for word in said}
+    terms = {lemma(word) for word in every}
     return Asked(
         said=said,
         words=[word for (word, _), _ in listed],
         terms=[number for (_, number), _ in listed],
-        weights=[weight for _, weight in listed],
+        weights=[weight for _, (weight, _) in listed],
+        own=[own for _, (_, own) in listed],
         kinds=tuple(
             sorted(one for one in set(entities) if terms & (_names(one) | _kinds().done.get(one, frozenset())))
         ),

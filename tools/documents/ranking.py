@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import ARRAY, Boolean, DateTime, Float, Integer, Text, TextClause, Uuid, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Float, Integer, Text, TextClause, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.documents import indexes
@@ -29,8 +29,8 @@ TUNING = {
 """How much what counts, tuned by tests/benchmarks/bench_search.py."""
 OFFLINE_VECTORS = 0.3
 """What `by_vector` counts with the offline embedder: it sees the same words."""
-MOST = 20_000
-"""Documents of one word that are looked at; a word of more tells little."""
+MOST, MOST_OTHERS = 20_000, 2_000
+"""Documents that are looked at of one word, and of another word for it; a word of more tells little."""
 SHORT_LIST = 300
 """Documents whose words are looked at closely."""
 
@@ -56,6 +56,17 @@ INDEXED = """
 """
 """Along the index of the model; a table of another database that is called alike is left out afterwards."""
 NOTHING = "SELECT CAST(NULL AS bigint) AS id, true AS wanted, CAST(NULL AS float8) AS distance WHERE false"
+SAID = text("""
+SELECT d.id, array_agg(DISTINCT a.term) AS terms
+FROM tabletalk.documents d
+JOIN unnest(:words, :terms) AS a (word, term) ON d.search @@ to_tsquery('english', a.word)
+WHERE d.id = ANY (:ids)
+GROUP BY d.id
+""").bindparams(
+    bindparam("words", type_=ARRAY(Text)),
+    bindparam("terms", type_=ARRAY(Integer)),
+    bindparam("ids", type_=ARRAY(BigInteger)),
+)
 DOCUMENTS = "JOIN tabletalk.documents d ON d.id = e.document_id"
 
 
@@ -103,6 +114,7 @@ async def rank(
         "words": asked.words,
         "terms": asked.terms,
         "weights": asked.weights,
+        "own": asked.own,
         "text": asked.text,
         "kinds": list(asked.kinds),
         "vector": list(vector) if vector else None,
@@ -113,6 +125,7 @@ async def rank(
         # Some of the nearest may be gone at the source since, or be left out afterwards.
         "nearest": CANDIDATES * 2,
         "most": MOST,
+        "most_others": MOST_OTHERS,
         "short_list": SHORT_LIST,
         **{name: value for name, value in filters._asdict().items() if value is not None},
     }
@@ -128,6 +141,12 @@ async def rank(
         Place(row.id, row.wanted, row.score, row.covered, any(place.startswith("meaning") for place in row.places))
         for row in rows
     ]
+
+
+async def said_by(session: AsyncSession, asked: Asked, ids: Sequence[int]) -> dict[int, frozenset[int]]:
+    """Tell which terms of a search each document says; one that says none is left out."""
+    rows = await session.execute(SAID, {"words": asked.words, "terms": asked.terms, "ids": list(ids)})
+    return {row.id: frozenset(row.terms) for row in rows}
 
 
 async def _documents(session: AsyncSession) -> float:
@@ -164,6 +183,9 @@ def _statement(near: indexes.Condition | None, filters: tuple[str, ...], sides: 
         "since": DateTime(timezone=True),
         "until": DateTime(timezone=True),
         "documents": Float(),
+        "own": ARRAY(Boolean),
+        "most": BigInteger(),
+        "most_others": BigInteger(),
         **{name: Float() for name in TUNING},
     }
     sql = raw.replace("{filters}", filtered).replace("{near}", " UNION ALL ".join(lists))

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tools.documents.asked import Asked, ask, sought
 from tools.documents.document import DocumentHit, FoundDocuments, ShownDocument
 from tools.documents.links import lead
-from tools.documents.ranking import Filters, Place, rank
+from tools.documents.ranking import TUNING, Filters, Place, rank, said_by
 from tools.documents.snippets import shown
 from tools.documents.sources import Source, of_database, of_entity, of_table, sources
 from tools.documents.spelling import with_spellings
@@ -30,6 +30,8 @@ THROUGH = 0.9
 FURTHER = 0.15
 """What each further linked document adds."""
 SHOWN_EVIDENCE = 3
+LEAST = 0.1
+"""The part of the best hit's score below which a hit is none."""
 WEAK = 0.5
 """The part of the best other document's score below which a guess of what is sought was wrong."""
 MOSTLY = 0.6
@@ -84,11 +86,14 @@ async def search_documents(
     async with box.store.begin(actor.workspace_id) as session:
         places = await rank(box, session, actor, asked, vector, scope.wanted, scope.others, filters)
         leads = await lead(session, [place.id for place in places if not place.wanted], scope.wanted)
-        found = _joined(places, leads)
+        said = (
+            await said_by(session, asked, [*leads, *{key for keys in leads.values() for key in keys}]) if leads else {}
+        )
+        found = _joined(places, leads, said, max(1, len(asked.said)))
         if scope.guessed and _better_elsewhere(places, found):
             scope = _Scope(there, [], scope.said, "")
-            found = _joined([place._replace(wanted=True) for place in places], {})
-        best = sorted(found, key=lambda key: (-found[key].score, -key))[: max(1, min(limit, MOST_HITS))]
+            found = _joined([place._replace(wanted=True) for place in places], {}, {}, 1)
+        best = _best(found)[: max(1, min(limit, MOST_HITS))]
         ids = {*best, *(one for key in best for one in found[key].evidence[:SHOWN_EVIDENCE])}
         rows = await shown(session, actor, ids, asked.text)
     return FoundDocuments(
@@ -144,15 +149,29 @@ async def _still_made(session: AsyncSession, there: Sequence[Source]) -> tuple[s
     )
 
 
-def _joined(places: Sequence[Place], leads: Mapping[int, frozenset[int]]) -> dict[int, _Found]:
-    """Add to each document sought what the documents that lead to it say."""
+def _joined(
+    places: Sequence[Place], leads: Mapping[int, frozenset[int]], said: Mapping[int, frozenset[int]], terms: int
+) -> dict[int, _Found]:
+    """Add to each document sought what the documents that lead to it say.
+
+    What the two say together counts: a customer in Berlin, and a claim about late delivery.
+    """
     found = {place.id: _Found(place.score, place, ()) for place in places if place.wanted}
+    floor, nothing = TUNING["floor"], frozenset[int]()
     for place in (place for place in places if not place.wanted):  # best first
         for key in leads.get(place.id, ()):
             before = found.get(key, _Found(0.0, None, ()))
-            counts = THROUGH if not before.evidence else FURTHER
+            other, own = said.get(place.id, nothing), said.get(key, nothing)
+            together = (floor + len(other | own) / terms) / (floor + len(other) / terms)
+            counts = THROUGH * together if not before.evidence else FURTHER
             found[key] = _Found(before.score + counts * place.score, before.own, (*before.evidence, place.id))
     return found
+
+
+def _best(found: Mapping[int, _Found]) -> list[int]:
+    """Give the documents worth showing, best first."""
+    best = sorted(found, key=lambda key: (-found[key].score, -key))
+    return [key for key in best if found[key].score >= LEAST * found[best[0]].score]
 
 
 def _better_elsewhere(places: Sequence[Place], found: Mapping[int, _Found]) -> bool:

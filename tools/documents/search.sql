@@ -3,8 +3,9 @@
 WITH scope AS MATERIALIZED (
     SELECT * FROM unnest(:databases, :tables, :wanted) AS s (database_id, table_name, wanted)
 ), asked AS MATERIALIZED (
-    SELECT a.term, a.weight, to_tsquery('english', a.word) AS anywhere, to_tsquery('english', a.word || '\:A') AS in_title
-    FROM unnest(:words, :terms, :weights) AS a (word, term, weight)
+    SELECT a.term, a.weight, a.own, to_tsquery('english', a.word) AS anywhere,
+        to_tsquery('english', a.word || '\:A') AS in_title
+    FROM unnest(:words, :terms, :weights, :own) AS a (word, term, weight, own)
     WHERE numnode(to_tsquery('english', a.word)) > 0
 ), hits AS MATERIALIZED (
     -- a synonym of a term is not a second hit: the best of them counts
@@ -13,7 +14,8 @@ WITH scope AS MATERIALIZED (
         SELECT d.id, s.wanted, d.search @@ a.in_title AS in_title
         FROM tabletalk.documents d JOIN scope s USING (database_id, table_name)
         WHERE d.search @@ a.anywhere AND d.workspace_id = :workspace AND d.deleted_at IS NULL {filters}
-        LIMIT :most
+        -- of another word than the one asked, fewer: it brings rare documents, or it brings everything
+        LIMIT CASE WHEN a.own THEN CAST(:most AS bigint) ELSE CAST(:most_others AS bigint) END
     ) h
     GROUP BY h.id, a.term, h.wanted
 ), weighed AS MATERIALIZED (
@@ -56,6 +58,8 @@ WITH scope AS MATERIALIZED (
     WHERE place <= :candidates
     GROUP BY id, wanted
 )
-SELECT f.id, f.wanted, f.score * (:floor + coalesce(f.covered, 0)) AS score, coalesce(f.covered, 0) AS covered, f.places
-FROM fused f
+SELECT f.id, f.wanted, coalesce(f.covered, 0) AS covered, f.places,
+    f.score * (:floor + coalesce(f.covered, 0))
+        * CASE WHEN d.entity = ANY (:kinds) THEN :kind_weight ELSE 1.0 END AS score
+FROM fused f JOIN tabletalk.documents d USING (id)
 ORDER BY score DESC, f.id DESC

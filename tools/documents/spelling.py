@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tools.documents.asked import Asked
 from tools.documents.sources import Source
 from tools.toolbox import Toolbox
+from tools.vocabulary import is_word
 
 ALIKE = 0.4
 """The part of letter groups two words share, at least."""
@@ -35,11 +36,15 @@ FROM unknown u CROSS JOIN LATERAL (
 
 
 async def with_spellings(box: Toolbox, session: AsyncSession, there: Sequence[Source], asked: Asked) -> Asked:
-    """Add to a search the words that its unknown ones are spelt like; as it is where pg_trgm is not at hand."""
-    if not asked.letters or not await _has_trigrams(box, session):
+    """Add to a search the words that its misspelt ones are spelt like; as it is where pg_trgm is not at hand.
+
+    Misspelt is what no document says and what is no English word either.
+    """
+    odd = [word for word, _ in asked.letters if not is_word(word)]
+    if not odd or not await _has_trigrams(box, session):
         return asked
     values = {
-        "words": [word for word, _ in asked.letters],
+        "words": odd,
         "databases": list({one.database_id for one in there}),
         "slip": SLIP,
         "alike": ALIKE,

@@ -33,15 +33,16 @@ def test_a_search_may_seek_nothing_in_particular(query: str) -> None:
 
 def test_words_come_with_their_synonyms_each_for_its_term() -> None:
     asked = ask("complained about late deliveries", ENTITIES)
-    assert asked.said == ("complained", "late", "deliveries")
+    assert asked.said == ("late", "deliveries")  # who complained has a claim: the kind tells it
     weights = dict(zip(zip(asked.words, asked.terms, strict=True), asked.weights, strict=True))
-    assert weights["'deliveries'", 2] == 1.0
-    assert weights["'shipment'", 2] < 1.0
+    assert weights["'deliveries'", 1] == 1.0
+    assert weights["'shipment'", 1] < 1.0
     assert asked.kinds == ("claim", "shipment")
-    assert ("deliveries", 2) in asked.letters
+    assert ("deliveries", 1) in asked.letters
+    assert dict(zip(asked.words, asked.own, strict=True))["'shipment'"] is False
     more = asked.spelt({"deliveries": ["deliveri"]})
     assert more.words[-1] == "'deliveri'"
-    assert more.terms[-1] == 2
+    assert more.terms[-1] == 1
 
 
 def test_a_long_search_is_cut_to_what_a_statement_takes() -> None:

@@ -50,6 +50,15 @@ async def test_what_is_sought_may_be_named_apart(shelf: Shelf) -> None:
     assert titles(await search(shelf, "Byron", entity="order")) == ["Order 10"]
 
 
+async def test_what_a_document_and_a_linked_one_say_together_counts(shelf: Shelf) -> None:
+    await shelf.put("customers", "4", "customer", "Di Roma", "Delft", id=4)
+    await shelf.put("orders", "13", "order", "Order 13", "shipped", id=13, customer_id=4)
+    await shelf.put("claims", "108", "claim", "Ten days late", "Such a late delivery.", id=108, order_id=13)
+    await shelf.embed()
+    assert titles(await search(shelf, "customers in Delft who complained about late delivery"))[0] == "Di Roma"
+    assert titles(await search(shelf, "customers in Turin who complained about late delivery"))[0] == "Ada Byron"
+
+
 async def test_a_wrong_guess_of_what_is_sought_is_given_up(shelf: Shelf) -> None:
     await shelf.put("letters", "1", "letter", "To the press", "About orders of merit.")
     await shelf.embed()
