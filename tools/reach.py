@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tools.connectors.base import Frozen, TableSchema
 from tools.errors import NotFound
 from tools.memo import Memo
-from tools.store.models import DatabaseRow, PolicyRow
+from tools.store.models import DatabaseRow, PolicyRow, TableRow
 from tools.toolbox import Actor, Toolbox
 
 EVERY_TABLE = "*"
@@ -82,17 +82,21 @@ class Reach(Frozen):
         return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
 
     def rule_of(self, shape: TableSchema) -> Rule:
-        """What holds for a table.
+        """What holds for a table; see `rule`."""
+        return self.rule(shape.schema_name, shape.name, shape.kind)
+
+    def rule(self, schema: str, table: str, kind: str) -> Rule:
+        """What holds for a table by its name and kind.
 
         A view may show what its tables hide, so beside policies a view is hidden until a policy of its own names it.
         """
-        names = {f"{self.database}.{shape.name}", f"{self.database}.{shape.qualified_name}", self.database}
+        names = {f"{self.database}.{table}", f"{self.database}.{schema}.{table}", self.database}
         if self.only and not any(fnmatchcase(name.lower(), one.lower()) for name in names for one in self.only):
             return HIDDEN
-        own = self.rules.get(shape.qualified_name)
+        own = self.rules.get(f"{schema}.{table}")
         if own is not None:
             return own
-        if shape.kind in VIEWS and any(rule.binds for name, rule in self.rules.items() if name != EVERY_TABLE):
+        if kind in VIEWS and any(rule.binds for name, rule in self.rules.items() if name != EVERY_TABLE):
             return HIDDEN
         return self.rules.get(EVERY_TABLE, FREE)
 
@@ -156,6 +160,23 @@ async def reaches(box: Toolbox, session: AsyncSession, actor: Actor) -> dict[UUI
         row.id: reach_of(await read_policies(box.memo, session, row.id, row.catalog_version), actor, row.name)
         for row in rows.all()
     }
+
+
+async def closed_tables(box: Toolbox, session: AsyncSession, actor: Actor) -> frozenset[tuple[UUID, str]]:
+    """(database id, qualified name) of each table that a person does not see whole.
+
+    What was copied of such a table, as documents, cannot be parted by its policies afterwards: it is not shown at all.
+    """
+    bound = {key: one for key, one in (await reaches(box, session, actor)).items() if one.restricted}
+    if not bound:
+        return frozenset()
+    columns = (TableRow.database_id, TableRow.schema_name, TableRow.name, TableRow.snapshot["kind"].astext)
+    rows = await session.execute(select(*columns).where(TableRow.database_id.in_(bound)))
+    return frozenset(
+        (database, f"{schema}.{name}")
+        for database, schema, name, kind in rows
+        if bound[database].rule(schema, name, kind).binds
+    )
 
 
 async def reach(box: Toolbox, actor: Actor, database: str) -> Reach:

@@ -119,7 +119,7 @@ async def start_embedding(box: Toolbox, actor: Actor, database: str, *, force: b
 async def reembed(box: Toolbox, actor: Actor, *, force: bool = False) -> tuple[Job, ...]:
     """Start the jobs that make vectors anew where another model made them, or all by `force`; of every database."""
     async with box.store.begin(actor.workspace_id) as session:
-        names = dict.fromkeys(one.database for one in await sources(session, actor))
+        names = dict.fromkeys(one.database for one in await sources(box, session, actor))
     started = [await start_embedding(box, actor, name, force=force) for name in names]
     return tuple(job for job in started if job is not None)
 

@@ -12,12 +12,13 @@ from tools.connectors.base import Frozen, ResultColumn, TableSchema
 from tools.documents.document import Document, RelatedDocument
 from tools.documents.links import neighbours
 from tools.errors import Invalid, NotFound
+from tools.reach import closed_tables
 from tools.schemas.privacy import looks_private
 from tools.store.models import DatabaseRow, DocumentRow
 from tools.toolbox import Actor, Toolbox
 
 BRIEF = text("""
-SELECT d.id, b.name AS database, d.table_name, d.source_key, d.entity, d.title, d.happened_at
+SELECT d.id, d.database_id, b.name AS database, d.table_name, d.source_key, d.entity, d.title, d.happened_at
 FROM tabletalk.documents d JOIN tabletalk.databases b ON b.id = d.database_id
 WHERE d.id = ANY (:ids) AND d.deleted_at IS NULL
 """).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
@@ -44,7 +45,8 @@ async def document(box: Toolbox, actor: Actor, document_id: int) -> Document:
     )
     async with box.store.begin(actor.workspace_id) as session:
         found = (await session.execute(query)).first()
-    if found is None:
+        closed = await closed_tables(box, session, actor)
+    if found is None or (found[0].database_id, found[0].table_name) in closed:
         raise NotFound(f"No document {document_id!r} in this workspace; a search tells their numbers.")
     row, database = found
     shared = Document.model_fields.keys() - {"database", "table", "tags"}
@@ -58,7 +60,9 @@ async def related(box: Toolbox, actor: Actor, document_id: int) -> tuple[Related
     one = await document(box, actor, document_id)
     async with box.store.begin(actor.workspace_id) as session:
         near = await neighbours(session, one.id)
-        rows = {row.id: row for row in await session.execute(BRIEF, {"ids": [other.id for other in near]})}
+        closed = await closed_tables(box, session, actor)
+        brief = await session.execute(BRIEF, {"ids": [other.id for other in near]})
+        rows = {row.id: row for row in brief if (row.database_id, row.table_name) not in closed}
     return tuple(
         RelatedDocument(
             id=other.id,

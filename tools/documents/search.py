@@ -17,6 +17,7 @@ from tools.documents.sources import Source, of_database, of_entity, of_table, so
 from tools.documents.spelling import with_spellings
 from tools.errors import Invalid, ModelUnavailable
 from tools.jobs import periods
+from tools.reach import closed_tables
 from tools.store.models import LIVE_STATES, JobRow
 from tools.toolbox import Actor, Toolbox
 
@@ -78,9 +79,11 @@ async def search_documents(
         raise Invalid(f"Say in up to {MOST_QUERY} characters what to search for: late delivery.")
     filters = Filters(tag, since, until)
     async with box.store.begin(actor.workspace_id) as session:
-        there = of_database(await sources(session, actor), database)
+        there = of_database(await sources(box, session, actor), database)
         scope = _scope(there, query, table, entity)
-        asked = await with_spellings(box, session, there, ask(scope.said, {one.entity for one in there}))
+        asked = await with_spellings(
+            box, session, await _whole(box, session, actor, there), ask(scope.said, {one.entity for one in there})
+        )
         warnings = await _still_made(session, there)
     vector, unavailable = await _vector(box, scope.said)
     async with box.store.begin(actor.workspace_id) as session:
@@ -135,6 +138,12 @@ async def _vector(box: Toolbox, said: str) -> tuple[list[float] | None, tuple[st
     except ModelUnavailable as error:
         log.warning("search without vectors", reason=str(error))
         return None, (f"{error} Documents are found by their words alone.",)
+
+
+async def _whole(box: Toolbox, session: AsyncSession, actor: Actor, there: Sequence[Source]) -> list[Source]:
+    """Those whose database the person sees whole: the words of others would be told by a spelling."""
+    closed = {database for database, _ in await closed_tables(box, session, actor)}
+    return [one for one in there if one.database_id not in closed]
 
 
 async def _still_made(session: AsyncSession, there: Sequence[Source]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, BigInteger, Row, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.documents.document import Piece, ShownDocument
+from tools.reach import closed_tables
 from tools.toolbox import Actor, Toolbox
 
 OPEN, CLOSE = "\x02", "\x03"
@@ -24,6 +25,10 @@ JOIN tabletalk.databases b ON b.id = d.database_id
 CROSS JOIN (SELECT to_tsquery('english', :text) AS query) q
 WHERE d.workspace_id = :workspace AND d.id = ANY (:ids) AND d.deleted_at IS NULL
 """).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+
+PLACES = text("SELECT id, database_id, table_name FROM tabletalk.documents WHERE id = ANY (:ids)").bindparams(
+    bindparam("ids", type_=ARRAY(BigInteger))
+)
 
 WHOLE = f"HighlightAll=true, StartSel={OPEN}, StopSel={CLOSE}"
 STRETCHES = f"MaxFragments=2, MinWords=10, MaxWords=28, FragmentDelimiter= … , StartSel={OPEN}, StopSel={CLOSE}"
@@ -48,7 +53,10 @@ async def shown(session: AsyncSession, actor: Actor, ids: Iterable[int], query: 
 async def show(box: Toolbox, actor: Actor, ids: Iterable[int], words: str) -> dict[int, ShownDocument]:
     """Show the documents of an earlier search as they are now; one that is gone since is left out."""
     async with box.store.begin(actor.workspace_id) as session:
-        return await shown(session, actor, ids, words)
+        closed = await closed_tables(box, session, actor)
+        rows = await shown(session, actor, ids, words)
+        places = await session.execute(PLACES, {"ids": list(rows)})
+        return {row.id: rows[row.id] for row in places if (row.database_id, row.table_name) not in closed}
 
 
 def _shown(row: Row[Any]) -> ShownDocument:
