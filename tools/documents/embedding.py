@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, LargeBinary, Text, bindparam, select, text
@@ -15,6 +15,7 @@ from tools.documents.references import Reference, references
 from tools.documents.sources import sources
 from tools.errors import Conflict, NotFound
 from tools.jobs import Claim, Job, Outcome
+from tools.reach import masked_columns
 from tools.rights import may_change
 from tools.store.models import DatabaseRow
 from tools.toolbox import Actor, Toolbox
@@ -43,7 +44,7 @@ NEXT = text(f"SELECT d.id {DUE} AND d.id > :after ORDER BY d.id LIMIT :ahead")
 OLD = text("UPDATE tabletalk.document_embeddings SET hash = '' WHERE database_id = :database")
 
 READ = text("""
-SELECT d.id, d.hash, left(concat_ws(chr(10), d.entity || ': ' || d.title, d.body), :most) AS said
+SELECT d.id, d.hash, d.table_name, left(concat_ws(chr(10), d.entity || ': ' || d.title, d.body), :most) AS said
 FROM tabletalk.documents d WHERE d.id = ANY (:ids) AND d.deleted_at IS NULL
 """).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 
@@ -158,15 +159,26 @@ async def _indexed(box: Toolbox, claim: Claim, dimension: int) -> bool:
     return await build_if_it_pays(box, box.embedder.name, dimension)
 
 
+class Found(NamedTuple):
+    """The database of a job."""
+
+    id: UUID
+    name: str
+    linked: Sequence[Reference]
+    masked: frozenset[str]
+    """Tables with columns that a policy masks for anybody: what they say does not leave for a model."""
+
+
 class _Work:
     """One run of the job over one database."""
 
-    def __init__(self, box: Toolbox, claim: Claim, database: UUID, name: str, linked: Sequence[Reference]) -> None:
-        self.name = name
+    def __init__(self, box: Toolbox, claim: Claim, found: Found) -> None:
+        self.name = found.name
         self.done = 0
         self.dimension = 0
         self.withheld = _withheld(box)
-        self._box, self._claim, self._database, self._linked = box, claim, database, linked
+        self._box, self._claim = box, claim
+        self._database, self._linked, self._masked = found.id, found.linked, found.masked
         limited = not (box.embedder.offline or self.withheld)
         self._pace = Pace(box, box.settings.embed_batches_per_minute if limited else 0)
         self._model = _model(box)
@@ -179,7 +191,9 @@ class _Work:
             name = await session.scalar(query)
         if name is None or claim.job.database_id is None:
             raise NotFound("The database of this job is no longer registered.")
-        return cls(box, claim, claim.job.database_id, name, await references(box, claim.actor, name))
+        linked = await references(box, claim.actor, name)
+        masked = {table for table, columns in (await masked_columns(box, claim.actor, name)).items() if columns}
+        return cls(box, claim, Found(claim.job.database_id, name, linked, frozenset(masked)))
 
     async def forget(self) -> None:
         """Make every document due; its vector is found by until it is made anew."""
@@ -246,18 +260,32 @@ class _Work:
         workspace = self._claim.actor.workspace_id
         async with self._box.store.begin(workspace) as session:
             read = (await session.execute(READ, {"ids": ids, "most": MOST_CHARACTERS})).all()
-        vectors: list[str | None] = [None] * len(read)
-        if not self.withheld:
-            made = await self._box.embedder.embed([row.said for row in read])
-            self.dimension = len(made[0]) if made else self.dimension
-            vectors = [json.dumps([round(number, 5) for number in vector]) for vector in made]
         there = [row.id for row in read]
-        stored = {"ids": there, "hashes": [row.hash for row in read], "vectors": vectors}
+        vectors = await self._vectors({row.id: row.said for row in read if self._may_leave(row.table_name)})
+        stored = {
+            "ids": there,
+            "hashes": [row.hash for row in read],
+            "vectors": [vectors.get(document) for document in there],
+        }
         async with self._box.store.begin(workspace) as session:
             await session.execute(STORE, {**stored, "model": self._model, "dimension": self.dimension})
             await self._link(session, there)
             await self._claim.hold(session)
         return len(read)
+
+    def _may_leave(self, table: str) -> bool:
+        return not self.withheld and (self._box.embedder.offline or table not in self._masked)
+
+    async def _vectors(self, texts: dict[int, str]) -> dict[int, str]:
+        """Document -> its vector, as text."""
+        if not texts:
+            return {}
+        made = await self._box.embedder.embed(list(texts.values()))
+        self.dimension = len(made[0])
+        return {
+            document: json.dumps([round(number, 5) for number in vector])
+            for document, vector in zip(texts, made, strict=True)
+        }
 
     async def _link(self, session: AsyncSession, ids: list[int]) -> None:
         await session.execute(UNLINK, {"ids": ids})

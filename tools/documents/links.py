@@ -75,16 +75,19 @@ async def neighbours(session: AsyncSession, document: int) -> list[Neighbour]:
     ]
 
 
-async def lead(session: AsyncSession, start: Sequence[int], wanted: Iterable[Source]) -> Mapping[int, frozenset[int]]:
+async def lead(
+    session: AsyncSession, start: Sequence[int], wanted: Iterable[Source], there: Iterable[Source]
+) -> Mapping[int, frozenset[int]]:
     """Tell which documents of the `wanted` tables each document of `start` leads to.
 
-    What it refers to, directly or over one document between them; where that leads to none, what refers to it.
+    What it refers to, directly or over one document between them, of a table that is `there` for the person; where
+    that leads to none, what refers to it.
     """
     targets = list(wanted)
-    keys = {source.key for source in targets}
+    keys, between = {source.key for source in targets}, {source.key for source in there}
     found: dict[int, set[int]] = {}
-    steps = await _forward(session, {one: {one} for one in start}, keys, found)
-    await _forward(session, steps, keys, found)
+    steps = await _forward(session, {one: {one} for one in start}, keys, between, found)
+    await _forward(session, steps, keys, between, found)
     rest = [one for one in start if one not in found]
     if rest:
         values = {
@@ -99,18 +102,22 @@ async def lead(session: AsyncSession, start: Sequence[int], wanted: Iterable[Sou
 
 
 async def _forward(
-    session: AsyncSession, begun: Mapping[int, set[int]], keys: set[tuple[UUID, str]], found: dict[int, set[int]]
+    session: AsyncSession,
+    begun: Mapping[int, set[int]],
+    keys: set[tuple[UUID, str]],
+    between: set[tuple[UUID, str]],
+    found: dict[int, set[int]],
 ) -> dict[int, set[int]]:
     """Go one step from each document of `begun` (document -> where it came from); gives the same for the next one."""
     if not begun:
         return {}
     further: dict[int, set[int]] = {}
     for row in await session.execute(FORWARD, {"ids": list(begun)}):
-        arrived = (row.database_id, row.table_name) in keys
+        table = (row.database_id, row.table_name)
         for origin in begun[row.start]:
-            if arrived:
+            if table in keys:
                 found.setdefault(origin, set()).add(row.id)
-            else:
+            elif table in between:
                 further.setdefault(row.id, set()).add(origin)
     # Two customers of one order are no question; what was found directly needs no way round.
     return {key: left for key, origins in further.items() if (left := origins - found.keys())}

@@ -31,7 +31,7 @@ async def references(box: Toolbox, actor: Actor, database: str) -> list[Referenc
 
     Only single columns that refer to a primary key: it is what a document is found by.
     """
-    about = await known(box, actor, database)
+    about = await known(box, actor, database, unseen=True)
     shapes = [table.shape for table in about.tables]
     query = select(SyncPlanRow.table_name, SyncPlanRow.edits).where(SyncPlanRow.database_id == about.id)
     async with box.store.begin(actor.workspace_id) as session:

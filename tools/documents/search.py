@@ -88,7 +88,7 @@ async def search_documents(
     vector, unavailable = await _vector(box, scope.said)
     async with box.store.begin(actor.workspace_id) as session:
         places = await rank(box, session, actor, asked, vector, scope.wanted, scope.others, filters)
-        leads = await lead(session, [place.id for place in places if not place.wanted], scope.wanted)
+        leads = await lead(session, [place.id for place in places if not place.wanted], scope.wanted, there)
         said = (
             await said_by(session, asked, [*leads, *{key for keys in leads.values() for key in keys}]) if leads else {}
         )

@@ -31,7 +31,7 @@ PLACES = text("SELECT id, database_id, table_name FROM tabletalk.documents WHERE
 )
 
 WHOLE = f"HighlightAll=true, StartSel={OPEN}, StopSel={CLOSE}"
-STRETCHES = f"MaxFragments=2, MinWords=10, MaxWords=28, FragmentDelimiter= … , StartSel={OPEN}, StopSel={CLOSE}"
+STRETCHES = f'MaxFragments=2, MinWords=10, MaxWords=28, FragmentDelimiter=" … ", StartSel={OPEN}, StopSel={CLOSE}'
 _MARK = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
 
 

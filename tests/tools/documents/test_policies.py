@@ -1,8 +1,11 @@
 """Documents under policies: what a person does not see whole of a table, they do not find as documents."""
 
-import pytest
+from dataclasses import replace
 
-from tests.tools.documents.conftest import Shelf
+import pytest
+from sqlalchemy import text
+
+from tests.tools.documents.conftest import Shelf, Topics
 from tools import documents, policies
 from tools.errors import NotFound
 from tools.toolbox import Actor
@@ -55,3 +58,16 @@ async def test_a_key_of_some_tables_finds_their_documents_alone(shelf: Shelf, ac
     assert {hit.entity for hit in found.hits} == {"customer"}
     with pytest.raises(NotFound):
         await documents.search_documents(shelf.box, narrow, "late", table="claims")
+
+
+async def test_what_a_policy_masks_does_not_leave_for_a_model(shelf: Shelf, actor: Actor) -> None:
+    topics = Topics(shelf.box.settings)
+    shelf.box = replace(shelf.box, embedder=topics)
+    await policies.add_policy(shelf.box, actor, "shop", "claims", role="viewer", masked=["description"])
+    await shelf.embed()
+    assert sum(topics.batches) == 8
+    async with shelf.box.store.begin(actor.workspace_id) as session:
+        made = await session.scalars(
+            text("SELECT table_name FROM tabletalk.document_embeddings WHERE embedding IS NULL")
+        )
+        assert set(made) == {"public.claims"}
