@@ -124,6 +124,8 @@ class Settings(BaseSettings):
     """Jobs of a workspace that ended well, or were cancelled, kept by the nightly pruning."""
     kept_failed: Annotated[int, Field(ge=0)] = 500
     """The same for jobs that failed or ended partly."""
+    auto_sync: bool = False
+    """Start the first sync of a database as soon as it is registered."""
     timezone: str = ""
     """The zone of schedules that name none (`Europe/Berlin`); empty: this machine's."""
     worker_processes: Annotated[int, Field(ge=1, le=64)] = 2

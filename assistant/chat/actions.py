@@ -7,10 +7,12 @@ import chainlit as cl
 from pydantic import SecretStr, ValidationError
 
 from assistant.chat import draw_documents, draw_register, draw_result, turn
+from assistant.chat import work_actions as work
 from assistant.chat.cards import StoredCard
 from assistant.chat.door import actor, door
-from assistant.chat.screen import change, redraw, say, show_under, watch
-from tools import databases, documents, jobs, queries, schemas, upkeep
+from assistant.chat.screen import change, redraw, say, show_under
+from assistant.chat.work_actions import registered
+from tools import databases, documents, queries, schemas, upkeep
 from tools.cards import DocumentsCard, JobCard, ResultCard
 from tools.connectors.base import Address
 from tools.errors import AssistantError, Conflict, Invalid, NotFound
@@ -23,11 +25,13 @@ Deed = Callable[[Actor, StoredCard, Payload], Awaitable[Answer]]
 
 def register_actions() -> None:
     """Tell Chainlit of every button; an error raised on purpose comes back to the card as its text."""
-    for deed in (rows, rerun, verify, rate, decide, look, cancel_job, retry_job, check_address, register, close_form):
+    for deed in (rows, rerun, verify, rate, decide, open_row, related, check_address, register, close_form):
         _offer(deed)
-    for deed in (tables, train, retry_table, retry_failed, start_schedule, settle_schedule, change_schedule):
+    for deed in (tables, train, work.look, work.cancel_job, work.retry_job, work.retry_table, work.retry_failed):
         _offer(deed)
-    for deed in (pause_schedule, resume_schedule, delete_schedule, open_row, related):
+    for deed in (work.start_schedule, work.settle_schedule, work.change_schedule, work.pause_schedule):
+        _offer(deed)
+    for deed in (work.resume_schedule, work.delete_schedule, work.first_sync):
         _offer(deed)
 
 
@@ -90,107 +94,6 @@ async def decide(_person: Actor, card: StoredCard, payload: Payload) -> Answer:
     return {}
 
 
-# Jobs
-
-
-async def look(person: Actor, card: StoredCard, _payload: Payload) -> Answer:
-    """Draw the card's jobs as they stand, and follow them again: a connection may have missed some of it."""
-    await watch(person, card, await redraw(card))
-    return {}
-
-
-async def cancel_job(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Cancel one job of the card."""
-    await jobs.cancel(door().box, person, _job_id(card, payload))
-    return await look(person, card, payload)
-
-
-async def retry_job(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Queue one job of the card again."""
-    await jobs.retry(door().box, person, _job_id(card, payload))
-    return await look(person, card, payload)
-
-
-async def retry_table(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Start the work of one job of the card again for one of its tables; the new job stands below."""
-    job = await upkeep.start_part(door().box, person, _job_id(card, payload), str(payload.get("table")))
-    await show_under(card, JobCard(job_id=job.id))
-    return {}
-
-
-async def retry_failed(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Queue again all that failed and was not made good."""
-    if not card.whole_board:
-        raise Invalid("Only the board tries all again.")
-    again, refused = await jobs.retry_all(door().box, person)
-    await look(person, card, payload)
-    return {"text": " ".join([f"{len(again)} queued again.", *refused])}
-
-
-def _job_id(card: StoredCard, payload: Payload) -> int:
-    job_id = payload.get("job")
-    # The board shows whatever job there is; whose it is, is asked where the job is looked up.
-    if not isinstance(job_id, int) or (job_id not in card.job_ids and not card.whole_board):
-        raise NotFound(f"This card shows no job {job_id!r}.")
-    return job_id
-
-
-# Schedules
-
-
-async def start_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Start the job of a schedule now, beside its times."""
-    job = await jobs.start_now(door().box, person, _schedule_id(card, payload), upkeep.start_scheduled)
-    await change(card, fresh=False)
-    await show_under(card, JobCard(job_id=job.id))
-    return {}
-
-
-async def settle_schedule(_person: Actor, card: StoredCard, _payload: Payload) -> Answer:
-    """Leave a schedule that was just made to its times."""
-    await change(card, fresh=False)
-    return {}
-
-
-async def change_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Give a schedule other times."""
-    when = str(payload.get("when") or "")
-    await jobs.schedules.change(door().box, person, _schedule_id(card, payload), when)
-    await redraw(card)
-    return {}
-
-
-async def pause_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Let a schedule rest."""
-    await jobs.schedules.pause(door().box, person, _schedule_id(card, payload))
-    await redraw(card)
-    return {}
-
-
-async def resume_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Let a schedule go on."""
-    await jobs.schedules.resume(door().box, person, _schedule_id(card, payload))
-    await redraw(card)
-    return {}
-
-
-async def delete_schedule(person: Actor, card: StoredCard, payload: Payload) -> Answer:
-    """Say what deleting a schedule would do; delete it once that was agreed to."""
-    number = _schedule_id(card, payload)
-    if payload.get("approved") is not True:
-        return {"ask": await jobs.schedules.consequence_of_removing(door().box, person, number)}
-    await jobs.schedules.remove(door().box, person, number, approved_by=person.user_id)
-    await redraw(card)
-    return {}
-
-
-def _schedule_id(card: StoredCard, payload: Payload) -> int:
-    number = payload.get("schedule")
-    if not isinstance(number, int) or (number not in card.schedule_ids and not card.whole_board):
-        raise NotFound(f"This card shows no schedule {number!r}.")
-    return number
-
-
 # Documents
 
 
@@ -230,7 +133,12 @@ async def register(person: Actor, card: StoredCard, payload: Payload) -> Answer:
     name = str(payload.get("fields", {}).get("name", "")).strip()
     database = await databases.register(door().box, person, name, _address(payload))
     found = await draw_register.found(door().box, person, database)
+    job = await upkeep.sync_by_itself(door().box, person, database)
+    if job is not None:
+        found |= {"synced": f"Its first sync began by itself as job #{job.id} (TABLETALK_AUTO_SYNC)."}
     await change(card, name=database.name, registered=found)
+    if job is not None:
+        await show_under(card, JobCard(job_id=job.id))
     return {}
 
 
@@ -243,12 +151,12 @@ async def close_form(_person: Actor, card: StoredCard, _payload: Payload) -> Ans
 
 async def tables(person: Actor, card: StoredCard, _payload: Payload) -> Answer:
     """The names of the registered database's tables, to choose from."""
-    return {"tables": await draw_register.table_names(door().box, person, _registered(card))}
+    return {"tables": await draw_register.table_names(door().box, person, registered(card))}
 
 
 async def train(person: Actor, card: StoredCard, payload: Payload) -> Answer:
     """Train all tables, some of them, or none for now."""
-    name = _registered(card)
+    name = registered(card)
     chosen = payload.get("tables")
     if not chosen:
         later = f"Not trained yet; say `train {name}` when you like."
@@ -266,12 +174,6 @@ def _form(card: StoredCard) -> None:
         raise Invalid(f"This card is no form but a {card.type}.")
     if card.data.get("registered") or card.data.get("closed"):
         raise Conflict("This form was used before; say `register a database` for a new one.")
-
-
-def _registered(card: StoredCard) -> str:
-    if card.type != "register" or not card.data.get("registered"):
-        raise Invalid("Register the database first.")
-    return str(card.data["name"])
 
 
 def _address(payload: Payload) -> Address:

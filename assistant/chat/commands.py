@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from chainlit.types import CommandDict
 from sqlalchemy import select
 
+from assistant.chat import syncing
 from assistant.chat.door import actor, door
 from assistant.chat.draw_result import short_names
 from assistant.chat.screen import say
-from tools import databases, documents, jobs, queries, schemas
+from tools import databases, documents, jobs, queries, schemas, sync
 from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, ScheduleCard, TableCard
 from tools.documents.toolset import card_of
 from tools.errors import Invalid
@@ -72,8 +73,19 @@ async def carry_out(call: Call) -> None:
 
 async def _databases(box: Toolbox, person: Actor, _rest: str) -> None:
     found = await databases.list_databases(box, person)
-    rows = [(one.name, one.kind, one.place, f"{one.trained:,} of {one.tables:,}", one.health) for one in found]
-    await say(*_listed("Databases", ("name", "kind", "where", "trained", "health"), rows))
+    synced = await sync.summaries(box, person)
+    rows = [
+        (
+            one.name,
+            one.kind,
+            one.place,
+            f"{one.trained:,} of {one.tables:,}",
+            synced.get(one.id, "Never synced"),
+            one.health,
+        )
+        for one in found
+    ]
+    await say(*_listed("Databases", ("name", "kind", "where", "trained", "synced", "health"), rows))
 
 
 async def _tables(box: Toolbox, person: Actor, rest: str) -> None:
@@ -124,6 +136,10 @@ async def _train(box: Toolbox, person: Actor, rest: str) -> None:
     name, tables = await _which(box, person, rest)
     job = await schemas.start_training(box, person, name, tables or "*")
     await say("", JobCard(job_id=job.id))
+
+
+async def _sync(box: Toolbox, person: Actor, rest: str) -> None:
+    await syncing.carry_out(box, person, rest, await _in_hand(box, person))
 
 
 async def _jobs(box: Toolbox, person: Actor, rest: str) -> None:
@@ -239,6 +255,7 @@ COMMANDS: dict[str, Command] = {
     "tables": Command("[database]", "Tables of a database and whether they are trained", "table-2", _tables),
     "describe": Command("[database] table", "Columns of a table and what they hold", "list-tree", _describe),
     "train": Command("[database] [tables]", "Learn tables, all or some", "graduation-cap", _train),
+    "sync": Command("[database] [tables] [when]", "Make rows searchable, now or on a schedule", "refresh-cw", _sync),
     "jobs": Command("[number]", "The board: what runs, failed, is done; workers, schedules", "list-checks", _jobs),
     "schedules": Command("[words]", "What starts by itself, and when", "calendar-clock", _schedules),
     "search": Command("[database] words", "Find synced rows by what they say", "search", _search),

@@ -26,6 +26,8 @@ async def found(box: Toolbox, actor: Actor, database: Database) -> dict[str, Any
         "grants": databases.read_only_grants(database),
         "question": f"Train the {count} now?",
         "trained": None if names else "Its account sees no tables, so there is nothing to train.",
+        "sync_question": "Bring its rows into documents that can be searched?",
+        "synced": None if names else "",
     }
 
 

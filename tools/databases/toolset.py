@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic_ai import FunctionToolset, RunContext, ToolReturn
 
-from tools import databases
+from tools import databases, sync
 from tools.cards import RegisterCard, TableCard
 from tools.connectors.base import Frozen
 from tools.databases import Database, carries_password
@@ -12,6 +12,8 @@ from tools.desk import Desk
 from tools.errors import Invalid
 
 toolset = FunctionToolset[Desk]()
+
+NEVER = "Never synced"
 
 
 def _told(text: str, *cards: Frozen) -> ToolReturn[str]:
@@ -27,13 +29,19 @@ def _line(database: Database) -> str:
 
 @toolset.tool
 async def list_databases(ctx: RunContext[Desk]) -> ToolReturn[str]:
-    """List the registered databases: name, version, whether each answers, how much of it is trained."""
+    """List the registered databases: name, version, whether each answers, how much is trained, when last synced."""
     found = await databases.list_databases(ctx.deps.box, ctx.deps.actor)
     if not found:
         return _told("No database is registered yet. Offer to register one.")
-    rows = tuple((one.name, one.kind, one.place, f"{one.trained} of {one.tables}", one.health) for one in found)
-    card = TableCard(title="Databases", columns=("Name", "Kind", "Where", "Trained", "Health"), rows=rows)
-    return _told("\n".join(map(_line, found)), card)
+    synced = await sync.summaries(ctx.deps.box, ctx.deps.actor)
+    last = [synced.get(one.id, NEVER) for one in found]
+    rows = tuple(
+        (one.name, one.kind, one.place, f"{one.trained} of {one.tables}", said, one.health)
+        for one, said in zip(found, last, strict=True)
+    )
+    card = TableCard(title="Databases", columns=("Name", "Kind", "Where", "Trained", "Synced", "Health"), rows=rows)
+    lines = [f"{_line(one)} {said}." for one, said in zip(found, last, strict=True)]
+    return _told("\n".join(lines), card)
 
 
 @toolset.tool

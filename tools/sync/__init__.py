@@ -13,7 +13,7 @@ from tools.sync.preview import SyncPreview, TablePreview, preview
 from tools.sync.run import run_sync
 from tools.sync.schedule import plan_lines, schedule_sync
 from tools.sync.start import start_sync
-from tools.sync.state import SyncState, states, summary
+from tools.sync.state import SyncState, states, summaries, summary
 
 __all__ = [
     "Counts",
@@ -33,5 +33,6 @@ __all__ = [
     "schedule_sync",
     "start_sync",
     "states",
+    "summaries",
     "summary",
 ]

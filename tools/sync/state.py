@@ -69,6 +69,16 @@ async def states(box: Toolbox, actor: Actor, database: str) -> tuple[SyncState, 
         return tuple((await read_states(session, actor.workspace_id, found.id)).values())
 
 
+async def summaries(box: Toolbox, actor: Actor) -> dict[UUID, str]:
+    """One line for each database of the workspace that was ever synced, as `summary` says it, without its full stop."""
+    query = select(SyncStateRow).where(SyncStateRow.workspace_id == actor.workspace_id)
+    found: dict[UUID, list[SyncState]] = {}
+    async with box.store.begin(actor.workspace_id) as session:
+        for row in await session.scalars(query.order_by(SyncStateRow.database_id, SyncStateRow.table_name)):
+            found.setdefault(row.database_id, []).append(_state(row))
+    return {database: summary(tuple(tables)).rstrip(".") for database, tables in found.items()}
+
+
 def summary(found: tuple[SyncState, ...]) -> str:
     """One line for a whole database: `Last synced 12 minutes ago (incremental, 214 changed)`."""
     done = [state for state in found if state.synced_at is not None]

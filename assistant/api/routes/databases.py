@@ -8,7 +8,7 @@ from assistant.api.bodies import Body
 from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
-from tools import databases, schemas
+from tools import databases, schemas, upkeep
 from tools.connectors.base import Address, Frozen
 from tools.databases import Database, Forgotten
 from tools.errors import Invalid
@@ -75,6 +75,7 @@ async def register(box: Box, person: Person, body: Registration) -> Registered:
     """Register a database after it was reached; its credential is encrypted and never shown again."""
     database = await databases.register(box, person, body.name, body.where())
     job = await schemas.start_training(box, person, database.name) if body.train else None
+    await upkeep.sync_by_itself(box, person, database)
     return Registered(database=database, warning=database.warning, job=job)
 
 

@@ -323,7 +323,7 @@ def test_a_command_is_read_in_its_variations(intent: str, sentence: str) -> None
         ("in shop: sync everything", Command("sync", database="shop")),
         ("/sync shop every night", Command("sync", database="shop", how={"when": "every night"})),
         ("/pause nightly", Command("pause_schedule", schedule="nightly")),
-        ("/find late delivery", Command("search_documents", text="late delivery")),
+        ("/search late delivery", Command("search_documents", text="late delivery")),
         (
             "find the customer who complained about late delivery",
             Command("search_documents", entity="customer", text="late delivery"),

@@ -122,6 +122,13 @@ parts.Registered ??= function Registered({ card, act }) {
           <button className="tt-chip tt-main" disabled={busy || chosen.length === 0} onClick={() => ask('train', { tables: chosen })}>Train {chosen.length || ''} {chosen.length === 1 ? 'table' : 'tables'}</button>
         </div>
       )}
+      {done.synced
+        ? <div className="tt-quiet">{done.synced}</div>
+        : done.sync_question && done.synced !== '' && <div className="tt-choices"><span>{done.sync_question}</span>
+            <button className="tt-chip tt-main" disabled={busy} onClick={() => ask('first_sync', { choice: 'now' })}>Sync it now</button>
+            <button className="tt-chip" disabled={busy} onClick={() => ask('first_sync', { choice: 'nightly' })}>Nightly</button>
+            <button className="tt-chip" disabled={busy} onClick={() => ask('first_sync', { choice: 'never' })}>Never</button>
+          </div>}
       {told && <div className="tt-bad" role="status">{told}</div>}
     </div>
   );
