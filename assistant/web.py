@@ -12,6 +12,7 @@ from uuid import UUID
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,7 +24,7 @@ from assistant.chat import runtime
 from assistant.loopback import is_loopback
 from assistant.mcp import Mcp
 from assistant.observing import Observed
-from tools import logs
+from tools import logs, telemetry
 from tools.errors import AssistantError, ConfigurationError, NotAllowed
 from tools.queries import export, get_query
 from tools.settings import Settings, load_settings
@@ -39,6 +40,9 @@ CONTENT_SECURITY = (
     "connect-src 'self' ws: wss:; frame-ancestors 'self'; base-uri 'self'; form-action 'self'"
 )
 """What the page may load: only what comes from here, so that it opens offline and tells nobody."""
+
+
+TRACED: TelemetryConfig = {"exclude": lambda scope: not telemetry.is_watched(scope)}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -57,12 +61,15 @@ def create_app(settings: Settings) -> FastAPI:
         async with open_toolbox(settings) as box, open_door(box), mcp.open(box):
             app.state.box = box
             api.open(box)
+            telemetry.watch_engine(box.store.engine)
             # The first question must not wait for a model's libraries to load.
             warming = asyncio.create_task(asyncio.to_thread(_warm, settings))
             yield
             await warming
 
-    app = FastAPI(title="Tabletalk", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Tabletalk", lifespan=lifespan, telemetry=TRACED, docs_url=None, redoc_url=None, openapi_url=None
+    )
     app.add_middleware(SameOrigin, loopback_only=is_loopback(settings.host))
     app.add_middleware(Observed)
     app.add_exception_handler(AssistantError, _tell)
@@ -170,20 +177,24 @@ def main() -> int:
     try:
         settings = load_settings()
         logs.configure(settings)
+        telemetry.start(settings, "web")
         app = create_app(settings)
     except AssistantError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning" if settings.log_level == "INFO" else settings.log_level.lower(),
-        log_config=None,  # ours stands, for uvicorn too
-        access_log=False,
-        ws_max_size=1_000_000,
-        timeout_graceful_shutdown=5,
-    )
+    try:
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning" if settings.log_level == "INFO" else settings.log_level.lower(),
+            log_config=None,  # ours stands, for uvicorn too
+            access_log=False,
+            ws_max_size=1_000_000,
+            timeout_graceful_shutdown=5,
+        )
+    finally:
+        telemetry.stop()
     return 0
 
 

@@ -16,6 +16,7 @@ from redis.retry import Retry
 from rq import Queue as RQQueue
 from rq.worker import BaseWorker, Worker
 
+from tools import telemetry
 from tools.errors import StoreUnavailable
 
 EXECUTE = "workers.jobs.execute"
@@ -23,6 +24,9 @@ EXECUTE = "workers.jobs.execute"
 
 QUEUES = {"train": "tabletalk-train", "sync": "tabletalk-sync", "embed": "tabletalk-embed"}
 """Kind of job -> RQ queue, in the order a worker empties them; a kind not named here goes with training."""
+
+TRACE = "trace"
+"""Where in a message the trace stands that it was sent in."""
 
 ALIVE_SECONDS = 45
 """A worker silent for longer is not counted as alive; an idle one reports every 15 s."""
@@ -137,6 +141,7 @@ class Queue:
                 result_ttl=0,
                 failure_ttl=86_400,
                 description=f"{kind} job {job_id}",
+                meta={TRACE: telemetry.carrier()},
                 job_id=f"{job_id}-{uuid4().hex[:8]}",
             )
 

@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     log_dir: Path | None = None
     """Where log files go, one a day for seven days; unset: the console alone."""
+    otel_endpoint: str = ""
+    """An OpenTelemetry collector (OTLP over HTTP). Empty: nothing is sent, nothing of it is loaded."""
     metrics: Literal["loopback", "open", "off"] = "loopback"
     """Who may read /metrics."""
     demo: bool = True

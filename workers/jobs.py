@@ -6,8 +6,11 @@ import signal
 import threading
 
 import structlog
+from rq import get_current_job
 
+from tools import telemetry
 from tools.jobs import attempt
+from tools.queue import TRACE
 from tools.settings import load_settings
 from tools.toolbox import open_toolbox
 from workers.runners import runner_of
@@ -40,5 +43,18 @@ async def _execute(job_id: int) -> None:
         last_resort.start()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-    async with open_toolbox(load_settings()) as box:
-        await attempt(box, job_id, runner_of)
+    settings = load_settings()
+    telemetry.start(settings, "worker")
+    try:
+        async with open_toolbox(settings) as box:
+            telemetry.watch_engine(box.store.engine)
+            with telemetry.linked("job", _trace(), **{"tabletalk.job": job_id}):
+                await attempt(box, job_id, runner_of)
+    finally:
+        telemetry.stop()
+
+
+def _trace() -> dict[str, str]:
+    """The trace in which the job was handed over."""
+    message = get_current_job()
+    return dict(message.meta.get(TRACE, {})) if message is not None else {}

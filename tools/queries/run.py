@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from tools import databases
+from tools import databases, telemetry
 from tools.connectors.base import Connector, Dialect, Frozen, ReadLimits, ResultColumn, Rows
 from tools.databases import Database
 from tools.errors import AssistantError, QueryRejected, Upstream
@@ -127,10 +127,11 @@ def read_limits(settings: Settings) -> ReadLimits:
 
 
 async def _read(box: Toolbox, connector: Connector, sql: str, estimated: bool) -> tuple[Rows, int | None]:
-    reading = connector.fetch(sql, read_limits(box.settings))
-    if not estimated:
-        return await reading, None
-    rows, estimate = await asyncio.gather(reading, _estimate(connector, sql))
+    with telemetry.span("read", **{"db.system": connector.dialect}):
+        reading = connector.fetch(sql, read_limits(box.settings))
+        if not estimated:
+            return await reading, None
+        rows, estimate = await asyncio.gather(reading, _estimate(connector, sql))
     return rows, estimate
 
 
