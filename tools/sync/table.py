@@ -1,0 +1,247 @@
+"""Syncing one table: chunks are written two at a time and committed in order, each with where to go on behind it."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import text
+
+from tools.connectors.base import BulkReading
+from tools.jobs import Claim
+from tools.jobs.patience import patiently
+from tools.sync import deletes
+from tools.sync.load import Counts, Destination, counts_of, write
+from tools.sync.options import SyncOptions
+from tools.sync.outcome import Report
+from tools.sync.planning import Source, Task, count_rows
+from tools.sync.read import Chunk, chunks
+from tools.sync.state import Resume, finished, read_states, write_state
+from tools.toolbox import Toolbox
+
+ANY = text("SELECT EXISTS (SELECT FROM tabletalk.documents WHERE database_id = :database AND table_name = :table)")
+FORGET_REJECTS = text("DELETE FROM tabletalk.sync_rejects WHERE database_id = :database AND table_name = :table")
+AT_ONCE = 2
+"""Chunks that are written at the same time."""
+DONE_PERCENT = 98.0
+"""What is left is for the end: documents of rows that are gone, the outcome."""
+
+
+@dataclass
+class Run:
+    """One attempt at a sync job."""
+
+    box: Toolbox
+    claim: Claim
+    source: Source
+    options: SyncOptions
+    report: Report
+    expected: int = 0
+    """Rows of all tables together, about."""
+    read: int = 0
+    """Rows of this attempt, for the pace."""
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def job(self) -> int:
+        """The job's number."""
+        return self.claim.job.id
+
+    async def tell(self, name: str, counts: Counts, stage: str = "") -> None:
+        """Report how far it is; raises when the job is cancelled or taken over."""
+        seconds = max(time.monotonic() - self.started, 0.001)
+        rows = self.report.sum.read + counts.read
+        expected = max(self.expected, rows)
+        await self.claim.progress(
+            min(DONE_PERCENT, 1 + (DONE_PERCENT - 1) * rows / expected if expected else 1),
+            stage or f"{name}: {rows:,} of about {expected:,} rows",
+            **self.report.counts({name: counts} if name else None),
+            table=name,
+            rows_expected=expected,
+            rows_per_second=round(self.read / seconds),
+        )
+
+
+async def sync_table(run: Run, task: Task) -> None:
+    """Bring one table up to date, from where an earlier attempt of the same job left off; the report says what came."""
+    state = run.source.states.get(task.name)
+    resume = state.resume if state and state.resume and state.resume.job == run.job else None
+    if resume and resume.done:
+        run.report.done[task.name] = counts_of(resume.counts)
+        run.report.told[task.name] = resume.told
+        return
+    run.report.told[task.name] = task.told
+    if task.drift:
+        run.report.drift.append(task.drift)
+    if task.full and task.estimate:
+        run.report.expected[task.name] = task.estimate
+    where = await _destination(run, task)
+    going = resume or Resume(job=run.job, full=task.full, watermark=task.watermark)
+    reading = (task.selection if going.full else task.reading) if resume else task.reading
+    if resume and reading.by_key and resume.key:
+        reading = reading.behind(resume.key)
+    elif resume:
+        going = going.model_copy(update={"counts": {}})
+    read = reading.documents(run.box.settings.job_seconds)
+    async with (
+        chunks(run.source.connector, read, going.chunk + 1) as some,
+        _writing(run, task, where, going) as writers,
+    ):
+        async for chunk in some:
+            await writers.take(chunk)
+        going = await writers.end()
+    await _finish(run, task, where, going)
+
+
+class _Writers:
+    """Writes chunks at the same time, for that is what takes longest, and has them committed in their order."""
+
+    def __init__(self, run: Run, task: Task, where: Destination, going: Resume) -> None:
+        self._run, self._task, self._where = run, task, where
+        self._going = going
+        self._flying: deque[tuple[asyncio.Task[Resume], Chunk]] = deque()
+
+    async def take(self, chunk: Chunk) -> None:
+        """Begin to write a chunk; waits for the one before the last."""
+        while len(self._flying) >= AT_ONCE:
+            await self._land()
+        before = self._flying[-1][0] if self._flying else self._going
+        self._flying.append((asyncio.create_task(_commit(self._run, self._task, self._where, before, chunk)), chunk))
+
+    async def end(self) -> Resume:
+        """Wait for all; gives where the last one leaves off."""
+        while self._flying:
+            await self._land()
+        return self._going
+
+    async def _land(self) -> None:
+        writing, chunk = self._flying[0]
+        self._going = await writing
+        self._flying.popleft()
+        self._run.read += chunk.rows
+        await self._run.tell(self._task.name, counts_of(self._going.counts))
+
+    async def stop(self) -> None:
+        """Leave what is not committed."""
+        left = {writing for writing, _ in self._flying if not writing.done()}
+        while left:
+            for writing in left:
+                writing.cancel()
+            _, left = await asyncio.wait(left, timeout=0.2)
+        for writing, _ in self._flying:
+            if not writing.cancelled():
+                writing.exception()  # told by the first that failed
+
+
+@asynccontextmanager
+async def _writing(run: Run, task: Task, where: Destination, going: Resume) -> AsyncIterator[_Writers]:
+    writers = _Writers(run, task, where, going)
+    try:
+        yield writers
+    finally:
+        await writers.stop()
+
+
+async def _destination(run: Run, task: Task) -> Destination:
+    workspace, database = run.claim.actor.workspace_id, run.source.database.id
+
+    async def ask() -> bool:
+        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
+            await session.execute(FORGET_REJECTS, {"database": database, "table": task.name})
+            return bool((await session.execute(ANY, {"database": database, "table": task.name})).scalar())
+
+    return Destination(
+        workspace=workspace,
+        database=database,
+        table=task.name,
+        entity=task.plan.entity,
+        job=run.job,
+        keyed=bool(task.plan.key),
+        first=not await patiently(ask),
+    )
+
+
+async def _commit(
+    run: Run, task: Task, where: Destination, before: "Resume | asyncio.Task[Resume]", chunk: Chunk
+) -> Resume:
+    """Write one chunk and where to go on behind it, in one transaction that only the owner of the claim may end.
+
+    The transaction ends after that of the chunk before.
+    """
+    repeated = False
+
+    async def once() -> Resume:
+        nonlocal repeated
+        async with run.box.store.begin(where.workspace) as session:
+            if repeated:  # the line may have broken between the commit and its answer
+                state = (await read_states(session, where.workspace, where.database)).get(task.name)
+                if state and state.resume and state.resume.job == run.job and state.resume.chunk >= chunk.number:
+                    return state.resume
+            repeated = True
+            written = await write(session, where, chunk.data, chunk.rows)
+            if isinstance(before, asyncio.Task):
+                await asyncio.wait({before})  # not awaited itself: it is not this one's to cancel
+            going = before.result() if isinstance(before, asyncio.Task) else before
+            key = chunk.last_key if task.reading.by_key else ""
+            counts = (counts_of(going.counts) + written).as_dict()
+            after = going.model_copy(update={"chunk": chunk.number, "key": key, "counts": counts})
+            values = {"resume": after.model_dump(mode="json")}
+            await write_state(session, where.workspace, where.database, task.name, **values)
+            await run.claim.hold(session)
+            return after
+
+    return await patiently(once)
+
+
+async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> None:
+    """Look for rows that are gone, and write that the table is done."""
+    counts = counts_of(going.counts)
+    whole = await _missing(run, task, where, counts)
+
+    async def once() -> Counts:
+        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
+            gone = 0
+            if whole:
+                await run.tell(task.name, counts, f"{task.name}: looking for rows that are gone")
+                keys = task.selection.keys(run.box.settings.job_seconds) if where.keyed else _everything(run, task)
+                hard = run.options.deletes == "hard"
+                gone = await deletes.remove_missing(session, where, run.source.connector, keys, hard=hard)
+            total = counts + Counts(deleted=gone)
+            done = going.model_copy(update={"done": True, "counts": total.as_dict(), "told": task.told})
+            shape = run.source.states[task.name].shape if _partial(run) and task.name in run.source.states else None
+            values = finished(done, "backfill" if _partial(run) else task.mode, shape or task.shape, task.stamp)
+            if _partial(run):
+                values = {name: values[name] for name in ("resume", "counts", "job_id", "synced_at", "error")}
+            await write_state(session, where.workspace, where.database, task.name, **values)
+            await run.claim.hold(session)
+            return total
+
+    run.report.done[task.name] = await patiently(once)
+    await run.tell("", Counts(), f"{task.name} done")
+
+
+async def _missing(run: Run, task: Task, where: Destination, counts: Counts) -> bool:
+    """True when documents may have outlived their rows: then keys are compared."""
+    if run.options.deletes == "off" or where.first:
+        return False
+    if not where.keyed:  # equal rows are one document: counting tells nothing
+        return not run.options.filtered
+    async with run.box.store.begin(run.claim.actor.workspace_id) as session:
+        live = await deletes.count_live(session, where)
+    if task.full and not run.options.filtered:
+        # All rows have just been read, so as many documents means the same documents.
+        return live != counts.read or bool(counts.rejected)
+    return live != await count_rows(run.box.settings, run.source.connector, task.selection)
+
+
+def _partial(run: Run) -> bool:
+    """True for a backfill and the like: it tells nothing of how far the table as a whole is."""
+    options = run.options
+    return bool(options.range or options.limit or options.offset or options.order_by)
+
+
+def _everything(run: Run, task: Task) -> BulkReading:
+    whole = replace(task.selection, conditions=(), order="", part="")
+    return whole.documents(run.box.settings.job_seconds)
