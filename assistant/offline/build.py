@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Ref, Sort, tables_of
 from assistant.offline.joins import Edge, Graph
+from assistant.offline.roles import base, part
 from tools.connectors.base import Dialect
 from tools.errors import Invalid
 
@@ -40,8 +41,8 @@ class Builder:
             raise Invalid("The question names no table.")
         edges = self.graph.tree(tables, form.via)
         if edges is None:
-            raise Invalid(f"No foreign key ties together {', '.join(t.split('.')[-1] for t in tables)}.")
-        several = bool(edges)
+            raise Invalid(f"No foreign key ties together {', '.join(base(t).split('.')[-1] for t in tables)}.")
+        several = bool(edges) or bool(part(tables[0]))
         name: Callable[[Ref], exp.Expr] = lambda ref: self._column(ref, several)  # noqa: E731
         query = exp.Select()
         if form.star:
@@ -86,17 +87,24 @@ class Builder:
     # --- tables and columns ---------------------------------------------------------------------------------
 
     def _alias(self, table: str) -> exp.Identifier:
-        return exp.to_identifier(table.split(".", 1)[1], quoted=self._odd(table.split(".", 1)[1]))
+        name = self._called(table)
+        return exp.to_identifier(name, quoted=self._odd(name))
+
+    def _called(self, table: str) -> str:
+        """What a table is called in the query: its name, or the part it plays."""
+        bare = base(table).split(".", 1)[1]
+        taken = {name.split(".", 1)[1] for name in self.graph.lexicon.tables}
+        return bare if not part(table) else f"{part(table)}_{bare}" if part(table) in taken else part(table)
 
     def _odd(self, name: str) -> bool:
         return True if self.dialect == "mysql" else not (name.islower() and name.isidentifier()) or name in _RESERVED
 
     def _table(self, table: str) -> exp.Expr:
-        schema, bare = table.split(".", 1)
+        schema, bare = base(table).split(".", 1)
         found = exp.Table(this=exp.to_identifier(bare, quoted=self._odd(bare)))
         if self.qualify:
             found.set("db", exp.to_identifier(schema, quoted=self._odd(schema)))
-        return found
+        return exp.alias_(found, self._alias(table), table=True) if part(table) else found
 
     def _column(self, ref: Ref, several: bool) -> exp.Expr:
         column = exp.Column(this=exp.to_identifier(ref.column, quoted=self._odd(ref.column)))
@@ -127,7 +135,7 @@ class Builder:
         built = self._expr(expr, name)
         label = label_of(expr)
         if label in labels and expr.ref:
-            label = f"{expr.ref.table.split('.')[-1]}_{label}"
+            label = f"{self._called(expr.ref.table)}_{label}"
         labels.add(label)
         if isinstance(built, exp.Column) and built.name == label:
             return built
@@ -258,7 +266,7 @@ def label_of(expr: Expr) -> str:
     if expr.label:
         return f"{_KINDS[expr.agg]}_{expr.label}" if expr.agg in _KINDS else expr.label
     if expr.ref is None:
-        return f"{expr.table.split('.')[-1]}_count" if expr.table else "count"
+        return f"{(part(expr.table) or expr.table).split('.')[-1]}_count" if expr.table else "count"
     if expr.bucket and not expr.agg:
         return expr.bucket
     if expr.agg == "count":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from assistant.offline.clause_row import EXTREMES, PLACING, WEAK, Row
 from assistant.offline.grammar import Op
 from assistant.offline.mentions import Item, Link
+from assistant.offline.roles import base
 from assistant.offline.sketch import DURATION, Pick, Super, Test, Var
 from assistant.offline.tokens import stem
 from tools.schemas.vocabulary import lemma, related
@@ -121,9 +122,9 @@ class Naming(Row):
             if "id" not in entry.lemmas or link.score > 0.75:
                 return ()
             keyed = link.table if self.lexicon.tables[link.table].key == (link.column,) else ""
-            if owner := entry.target or keyed:
+            if owner := self.lexicon.role_of.get(link.ref) or entry.target or keyed:
                 found.setdefault(owner, min(0.9, link.score + 0.25))
-        return tuple(Link(table, score=score) for table, score in found.items() if table in self.lexicon.tables)
+        return tuple(Link(table, score=score) for table, score in found.items() if base(table) in self.lexicon.tables)
 
     def _happens(self, item: Item) -> bool:
         """True for `deliver` where the column is delivered_at: what was done, nothing to show."""

@@ -329,7 +329,7 @@ class Conditions:
         self, main: str, others: tuple[str, ...], tests: tuple[Condition, ...], negated: bool
     ) -> Condition | None:
         """`main` has (no) related rows in the other tables for which the tests hold."""
-        edges = self.m.graph.tree([main, *others])
+        edges = self.m.graph.tree([main, *others], self.m.via)
         if not edges:
             return None
         first = next((e for e in edges if main in (e.child, e.parent)), None)
@@ -338,13 +338,14 @@ class Conditions:
         keys = self.m.lexicon.tables[main].key
         branches = sum(main in (e.child, e.parent) for e in edges)
         if branches > 1 and len(keys) == 1:
-            inner = Form((Expr(main, Ref(main, keys[0])),), tables=(main, *others), where=tests)
+            inner = Form((Expr(main, Ref(main, keys[0])),), tables=(main, *others), where=tests, via=self.m.via)
             return Member(Ref(main, keys[0]), inner, negated)
         if main == first.parent and len(first.parent_columns) == 1:
             inner = Form(
                 (Expr(first.child, Ref(first.child, first.child_columns[0])),),
                 tables=(first.child, *others),
                 where=tests,
+                via=self.m.via,
             )
             inner = self._no_nulls(inner) if negated else inner
             return Member(Ref(main, first.parent_columns[0]), inner, negated)
@@ -353,16 +354,18 @@ class Conditions:
                 (Expr(first.parent, Ref(first.parent, first.parent_columns[0])),),
                 tables=(first.parent, *others),
                 where=tests,
+                via=self.m.via,
             )
             return Member(Ref(main, first.child_columns[0]), inner, negated)
         if len(keys) == 1:
-            inner = Form((Expr(main, Ref(main, keys[0])),), tables=(main, *others), where=tests)
+            inner = Form((Expr(main, Ref(main, keys[0])),), tables=(main, *others), where=tests, via=self.m.via)
             return Member(Ref(main, keys[0]), inner, negated)
         if len(first.child_columns) == 1 and main == first.child:
             inner = Form(
                 (Expr(first.parent, Ref(first.parent, first.parent_columns[0])),),
                 tables=(first.parent, *others),
                 where=tests,
+                via=self.m.via,
             )
             return Member(Ref(main, first.child_columns[0]), inner, negated)
         return None

@@ -6,6 +6,7 @@ from datetime import date
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, compared, refs_of
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.plurals import plural, singular
+from assistant.offline.roles import part
 from tools.schemas.vocabulary import split_name
 
 _AGGREGATES = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest", "count": "number of"}
@@ -76,7 +77,7 @@ class Describer:
         """A thing that is grouped by: `customer` for its name, `country` for a country."""
         entry = self.lexicon.tables[expr.table]
         if expr.ref is not None and not expr.bucket and not expr.agg and expr.ref.column in entry.display:
-            words = split_name(expr.table.split(".", 1)[-1])
+            words = spoken(expr.table)
             return " ".join([*words[:-1], singular(words[-1])])
         return self._brief(expr)
 
@@ -92,7 +93,7 @@ class Describer:
 
     def table(self, name: str) -> str:
         """A table in words, in the plural."""
-        words = split_name(name.split(".", 1)[-1])
+        words = spoken(name)
         return " ".join([*words[:-1], plural(words[-1])])
 
     def _counts_rows(self, expr: Expr) -> bool:
@@ -141,7 +142,7 @@ class Describer:
             return f"{words} of {self.table(expr.table)}"
         if expr.ref is None or expr.agg or expr.ref.column not in entry.display or expr.ref.column in entry.key:
             return words
-        owner = split_name(expr.table.split(".", 1)[-1])
+        owner = spoken(expr.table)
         whose = " ".join([*owner[:-1], singular(owner[-1])])
         return words if whose in words else f"{whose} {words}"
 
@@ -190,6 +191,11 @@ class Describer:
             case date():
                 return f" {value.isoformat()}"
         return f" {value}"
+
+
+def spoken(table: str) -> tuple[str, ...]:
+    """The words for a table, or for the part it plays."""
+    return tuple(part(table).split("_")) if part(table) else split_name(table.split(".", 1)[-1])
 
 
 def _and(parts: Sequence[str]) -> str:

@@ -16,11 +16,10 @@ Scalar = str | int | float | date
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A column of a table; `table` is the qualified name, `role` tells two uses of one table apart."""
+    """A column of a table; `table` is the qualified name, with the part it plays where it plays one."""
 
     table: str
     column: str
-    role: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ class Graph:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self.edges: dict[str, list[Edge]] = defaultdict(list)
-        for edge in (*self._declared(), *self._inferred()):
+        played = [Edge(role.child, (role.column,), role.name, (role.target_column,)) for role in lexicon.roles.values()]
+        for edge in (*self._declared(), *self._inferred(), *played):
             self.edges[edge.child].append(edge)
             if edge.parent != edge.child:
                 self.edges[edge.parent].append(edge)

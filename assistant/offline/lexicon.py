@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from assistant.offline.forms import Ref
+from assistant.offline.roles import Role, roles_of
 from assistant.offline.tokens import plain, stem
 from tools.connectors.base import Column
 from tools.schemas.catalog import TrainedTable
@@ -146,12 +147,26 @@ class TableEntry:
         return self.key or tuple(list(self.columns)[:1])
 
 
+class _Tables(dict[str, TableEntry]):
+    """Tables by qualified name; a part that one plays is found by its name, and never listed."""
+
+    def __init__(self, tables: Mapping[str, TableEntry], played: Mapping[str, TableEntry]) -> None:
+        super().__init__(tables)
+        self.played = played
+
+    def __missing__(self, name: str) -> TableEntry:
+        return self.played[name]
+
+
 class Lexicon:
     """All tables of one question's world, with an index from words to names."""
 
     def __init__(self, tables: Sequence[TrainedTable]) -> None:
         self.trained = tuple(tables)
-        self.tables: dict[str, TableEntry] = {t.shape.qualified_name: _table(t) for t in tables}
+        own = {t.shape.qualified_name: _table(t) for t in tables}
+        self.roles: dict[str, Role] = {role.name: role for role in roles_of(tables)}
+        self.role_of: dict[Ref, str] = {Ref(role.child, role.column): role.name for role in self.roles.values()}
+        self.tables: dict[str, TableEntry] = _Tables(own, {r.name: _played(r, own) for r in self.roles.values()})
         self.columns: tuple[ColumnEntry, ...] = tuple(c for t in self.tables.values() for c in t.columns.values())
         self.by_word: dict[str, list[TableEntry | ColumnEntry]] = defaultdict(list)
         self.by_stem: dict[str, list[TableEntry | ColumnEntry]] = defaultdict(list)
@@ -161,13 +176,18 @@ class Lexicon:
         entries: list[TableEntry | ColumnEntry] = [*self.tables.values(), *self.columns]
         for entry in entries:
             self._index(entry)
+        for name in self.roles:
+            self._index_words(self.tables[name])
         _mark_bridges(self.tables)
 
-    def _index(self, entry: TableEntry | ColumnEntry) -> None:
+    def _index_words(self, entry: TableEntry | ColumnEntry) -> None:
         raw = entry.raw if isinstance(entry, ColumnEntry) else ()
         for word in {word.lemma for word in (*entry.words, *raw) if word.weight > 0}:
             self.by_word[word].append(entry)
             self.by_stem[stem(word)].append(entry)
+
+    def _index(self, entry: TableEntry | ColumnEntry) -> None:
+        self._index_words(entry)
         self.by_squeezed[entry.squeezed].append(entry)
         if isinstance(entry, ColumnEntry) and entry.column.family in ("text", "other"):
             for value, stored in entry.values.items():
@@ -211,6 +231,13 @@ def _table(trained: TrainedTable) -> TableEntry:
             target=targets.get(column.name, ""),
         )
     return TableEntry(shape.qualified_name, trained, words, _squeeze(shape.name), columns)
+
+
+def _played(role: Role, tables: Mapping[str, TableEntry]) -> TableEntry:
+    """A table under the part it plays: its own columns, the part's words."""
+    entry = tables[role.target]
+    columns = {name: replace(column, table=role.name) for name, column in entry.columns.items()}
+    return TableEntry(role.name, entry.trained, _weigh(role.words, ()), "", columns)
 
 
 def _raw(name: str, written_out: tuple[str, ...], table: tuple[str, ...]) -> tuple[Word, ...]:

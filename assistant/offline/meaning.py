@@ -7,7 +7,7 @@ from assistant.offline.choice import Choice
 from assistant.offline.forms import Expr, Ref
 from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
-from assistant.offline.lexicon import Lexicon
+from assistant.offline.lexicon import LIGHT, Lexicon
 from assistant.offline.measures import measure
 from assistant.offline.mentions import NAME, Link
 from assistant.offline.resolve import Assignment
@@ -143,17 +143,21 @@ class Meaning:
             link = self.assignment.link(var)
             if link and id(var) not in lacking:
                 joined.append(link.table)
-        return tuple(dict.fromkeys(joined))
+        played = [self.lexicon.roles[table].child for table in joined if table in self.lexicon.roles]
+        return tuple(dict.fromkeys((*joined, *played)))
 
     @cached_property
     def via(self) -> tuple[tuple[str, str], ...]:
         """Foreign-key columns and tables (`*`) that the question names, preferred in join paths."""
         named: list[tuple[str, str]] = []
+        stems = {stem(word) for word in self.question}
         for edges in self.graph.edges.values():
             for edge in edges:
                 columns = self.lexicon.tables[edge.child].columns
                 words = {w.lemma for c in edge.child_columns for w in columns[c].words} - {"id"}
-                if words and words <= self.question:
+                own = {word.lemma for word in self.lexicon.tables[edge.parent].words}
+                told = {stem(word) for word in words - own if LIGHT.get(word, 1.0) >= 0.4}
+                if words and (words <= self.question or (told and told <= stems)):
                     named.extend((edge.child, column) for column in edge.child_columns)
         asked = {token for token in self.question if len(token) > 2}
         for name, entry in self.lexicon.tables.items():

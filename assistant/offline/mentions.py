@@ -160,7 +160,7 @@ _NAMING = frozenset({"named", "called", "titled", "has", "have", "live", "lives"
 _JOINING = frozenset({"of", "the", "a", "per", "they", "were", "was", "it", "is", "are", "their", "its"})
 
 
-def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], tuple[Link, ...]]:  # noqa: C901  # one list of cases
+def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], tuple[Link, ...]]:  # noqa: C901, PLR0912  # one list of cases
     content = [part for t in span if t.lower not in _JOINING for part in _written_out(lexicon, t.lower)]
     crossing = any(t.lower in _JOINING for t in span)
     if not content or (span[0].lower in _JOINING and not _squeezed(lexicon, span)):
@@ -183,7 +183,9 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
         if isinstance(entry, TableEntry):
             if crossing and quality < 1.02:
                 continue
-            tables.append(Link(entry.name, score=round(quality, 4), weak=weak))
+            if entry.name not in lexicon.roles or quality >= SAID:
+                played = PLAYED if entry.name in lexicon.roles else 1.0
+                tables.append(Link(entry.name, score=round(quality * played, 4), weak=weak))
         else:
             columns.append(Link(entry.table, entry.column.name, score=round(quality, 4), weak=weak))
     if len(content) == 1 and content[0] in ("name", "names"):
@@ -218,6 +220,10 @@ def _participle(lexicon: Lexicon, link: Link) -> bool:
     return lexicon.column(link.ref).column.family in ("date", "datetime", "bool")
 
 
+SAID = 0.95
+"""A part is named by its noun: `winner`, not `won`."""
+PLAYED = 0.92
+"""A table's own name goes before a part that a table plays."""
 NAME = "@name"
 """Stands for the columns that name a row of a table, whatever they are."""
 _NOUNS = frozenset(

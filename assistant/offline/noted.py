@@ -12,6 +12,7 @@ from assistant.offline.build import Builder
 from assistant.offline.describe import Describer
 from assistant.offline.forms import Condition, Form, Not, refs_of, tables_of
 from assistant.offline.parser import World, known, read
+from assistant.offline.roles import base
 from assistant.offline.sources import Source
 from assistant.offline.understanding import ReadingOf
 from tools.errors import Invalid
@@ -79,7 +80,7 @@ def _condition(rule: Rule, source: Source, today: date) -> Condition | None:
 
 def _reaches(form: Form, condition: Condition, source: Source) -> bool:
     """Whether every row of the form has at most one row of the condition's tables: nothing is counted twice."""
-    used = set(tables_of(form))
+    used = {base(table) for table in tables_of(form)}
     parents = {
         f"{key.target_schema}.{key.target_table}"
         for table in source.tables

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from assistant.offline.describe import spoken
 from assistant.offline.figures import amount, in_words, listed, number_of, written
 from assistant.offline.forms import Expr, Form, tables_of
 from assistant.offline.plurals import irregular, past, plural, singular
@@ -283,7 +284,7 @@ def _words(column: str, table: str) -> str:
 
 
 def _table_words(table: str) -> str:
-    words = [singular(word) for word in split_name(table.rsplit(".", maxsplit=1)[-1])]
+    words = [singular(word) for word in spoken(table)]
     return " ".join([*words[:-1], plural(words[-1])]) if words else "rows"
 
 

@@ -1,12 +1,13 @@
 """Decides together which table and column every word means: a beam over the variables of a sketch."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import ColumnEntry, Lexicon
 from assistant.offline.mentions import NAME, Link
+from assistant.offline.roles import base, part
 from assistant.offline.sketch import Pick, Sketch, Subquery, Test, Var
 
 WIDTH = 10
@@ -153,6 +154,8 @@ def _grow(
     var: Var, state: Assignment, lexicon: Lexicon, graph: Graph, values: list[Link] | None, need: str
 ) -> list[Assignment]:
     options = _options(var, lexicon, state, values)
+    if var.kind == "column":
+        options = _played(options, state)
     scored = sorted(
         ((_score(var, link, state, lexicon, graph, need), link) for link in options), key=lambda pair: -pair[0]
     )[:6]
@@ -192,9 +195,13 @@ def _options(var: Var, lexicon: Lexicon, state: Assignment, values: list[Link] |
                 if link.ref not in {v.ref for v in var.links}
             ]
         )
-    if var.links:
-        return var.links
-    return implied(var.hint, lexicon, state.tables)
+    return var.links or implied(var.hint, lexicon, state.tables)
+
+
+def _played(links: list[Link], state: Assignment) -> list[Link]:
+    """The links, and the same columns of each part in sight that their table plays."""
+    parts = [table for table in state.tables if part(table)]
+    return links + [replace(link, table=name) for name in parts for link in links if link.table == base(name)]
 
 
 def implied(hint: str, lexicon: Lexicon, tables: Iterable[str]) -> list[Link]:
@@ -262,8 +269,12 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
     if owner is not None:
         if owner.table == link.table:
             gain += 1.0 if var.tight else 0.4
+        elif base(owner.table) == base(link.table):
+            gain -= 0.6
         elif var.tight:
             gain -= 0.3 * min(4.0, graph.distance(owner.table, link.table))
+    if part(link.table) and (owner is None or owner.table != link.table):
+        gain -= 0.4
     if state.tables:
         if link.table in state.tables:
             gain += 0.5
