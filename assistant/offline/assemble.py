@@ -13,6 +13,7 @@ from assistant.offline.lexicon import Lexicon
 from assistant.offline.meaning import Meaning
 from assistant.offline.rankings import Rankings
 from assistant.offline.resolve import Assignment
+from assistant.offline.sets import set_forms
 from assistant.offline.sketch import Pick, Sketch
 
 
@@ -205,4 +206,6 @@ def drafts(
         if form is None or form in found:
             continue
         found[form] = Draft(form, features(form, choice, meaning, len(shows) > 1))
+    for form, kind in set_forms(meaning, assembler.conditions):
+        found[form] = Draft(form, features(form, Choice(), meaning, len(shows) > 1) | {kind: 1.0})
     return list(found.values())

@@ -159,6 +159,19 @@ class Comparing(Values):
             if entry.ref not in known and entry.number and not entry.identifier and entry.lemmas & words
         ]
 
+    def against(self, op: Op, other: Var) -> None:
+        """`dogs heavier than their sire`: the same column of the row and of the one that plays a part for it."""
+        pick, self.pending = self.pending, None
+        self.at += 1
+        self.sketch.tables.append(other)
+        links = list(pick.var.links) if pick is not None and pick.var else []
+        kind = "" if links else op.hint
+        mine = Var("column", kind or other.text, links, near=self.sketch.subject, tight=True, hint=kind)
+        theirs = Var("column", kind or other.text, list(links), near=other, tight=True, hint=kind)
+        if pick in self.sketch.picks and pick is not None and not self.head:
+            self.sketch.picks.remove(pick)
+        self.add_test(Test(Pick(mine), op.value, [Pick(theirs)]))
+
     def entity_compared(self, op: Op) -> Subquery | None:
         """`earns more than the employee with id 163`, `than the price of all toys`."""
         query = Subquery("", None)
@@ -171,6 +184,9 @@ class Comparing(Values):
         self.skip("logic.any", "logic.all_of", "distinct")
         if self.peek().kind != "table" or (self.pending is None and not op.hint and query.var is None):
             self.at = spot
+            return None
+        if self.peek().links[0].table in self.lexicon.roles and query.var is None:
+            self.against(op, self.var(self.peek()))
             return None
         query.table = self.near = self.var(self.peek())
         query.agg = (

@@ -36,7 +36,11 @@ class Naming(Row):
             self.near = self.lack.more[-1]
         else:
             self.close_pending()
-            self.table(item)
+            before = self.sketch.subject
+            var = self.table(item)
+            self._together(var)
+            if before is not None and self._shown_beside(item):
+                self.sketch.picks.extend([*([] if self.sketch.picks else [Pick(before)]), Pick(var)])
         if self.distinct:
             self.sketch.distinct, self.distinct = True, False
         self.at += 1
@@ -111,6 +115,25 @@ class Naming(Row):
             self.pending = pick
         else:
             self.pending = pick
+
+    def _together(self, var: Var) -> None:
+        """Note `customers and suppliers`: two tables named in one breath."""
+        spot, word = -1, ""
+        while self._logic(self.peek(spot), "and", "or", "of", "all_of", "both", "any") or self.peek(spot).is_op(
+            "distinct"
+        ):
+            if self._logic(self.peek(spot), "and", "or"):
+                word = self.peek(spot).op.value  # type: ignore[union-attr]
+            spot -= 1
+        if word and self.peek(spot).kind == "table" and len(self.sketch.tables) > 1:
+            self.sketch.together = [self.sketch.tables[-2], var]
+            self.sketch.apart = word == "or"
+
+    def _shown_beside(self, item: Item) -> bool:
+        """True in `show the dog and its sire`: both are shown by their names."""
+        owner = next((other.text.lower() for other in self.raw if other.end == item.start), "")
+        mine = owner.split()[-1:] in (["its"], ["their"], ["his"], ["her"])
+        return self.head and mine and self._logic(self.peek(-1), "and") and not any(p.agg for p in self.sketch.picks)
 
     def _rows_of(self, item: Item) -> tuple[Link, ...]:
         """Tables for `customers` where only customer_id bears the word: rows are meant, not their numbers."""

@@ -38,7 +38,7 @@ class Ranking(Comparing):
             and not self.sketch.tables
         ):
             return
-        if item.text.lower() == "by" and self._agent(item):
+        if item.text.lower() == "by" and (self._agent(item) or self._by_name()):
             return
         self.take_distinct()
         while self.peek().kind in ("column", "table"):
@@ -91,6 +91,13 @@ class Ranking(Comparing):
         owner, possessive, owned = self.peek(), self.peek(1), self.peek(2)
         shown = self.head and not any(pick.agg for pick in self.sketch.picks)
         return op.value == "each" and shown and (owner.kind, possessive.text, owned.kind) == ("table", "'s", "column")
+
+    def _by_name(self) -> bool:
+        """True in `show the dog and its sire by name`: what is shown is named."""
+        named = self.peek().text.lower() in ("name", "names") and self.peek(1).is_op("end", "sign")
+        plain = self.head and not self.sort_by and not any(pick.agg for pick in self.sketch.picks)
+        self.at += named and plain
+        return named and plain
 
     def _agent(self, item: Item) -> bool:
         """True for `taught by`, `ordered by`: who did it, not a grouping."""

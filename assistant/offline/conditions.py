@@ -25,8 +25,8 @@ class Conditions:
     def __init__(self, meaning: Meaning) -> None:
         self.m = meaning
 
-    def split(self, choice: Choice) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
-        """WHERE and HAVING of the question."""
+    def split(self, choice: Choice, lacks: bool = True) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
+        """WHERE and HAVING of the question, with or without its negations."""
         where: list[Condition] = []
         having: list[Condition] = []
         for test in self.m.sketch.tests:
@@ -41,7 +41,7 @@ class Conditions:
             else:
                 into.append(made)
         where = self._apart(where)
-        for lack in self.m.sketch.lacks:
+        for lack in self.m.sketch.lacks if lacks else ():
             made = self.lack(lack, choice)
             if made is not None:
                 where.append(made)
@@ -134,7 +134,9 @@ class Conditions:
         kind = test.pick.var.hint if test.pick.var else ""
         if isinstance(value, Pick):
             other = self.m.exprs(value, Choice())[:1]
-            return Compare(expr, self._op(op), other[0]) if other and other[0].ref != expr.ref else None
+            same = not (kind and other and other[0].ref and other[0].ref.column != expr.ref.column)
+            op = TURNED.get(op, op) if kind and turned(kind, entry) else op
+            return Compare(expr, self._op(op), other[0]) if other and same and other[0].ref != expr.ref else None
         if isinstance(value, Subquery):
             query = self.subquery(value, expr)
             return Compare(expr, self._op(op), query) if query else None
@@ -277,7 +279,7 @@ class Conditions:
         if counted and not made and not others:
             return None
         if not others and made and choice.negation == "things" and (ref := self._thing) is not None:
-            return Member(ref, self._no_nulls(Form((Expr(main, ref),), where=tuple(made))), negated=True)
+            return Member(ref, self.no_nulls(Form((Expr(main, ref),), where=tuple(made))), negated=True)
         if not others:
             return self._inverse(made) if made else None
         if not link and made and self._to_one(main, others):
@@ -347,7 +349,7 @@ class Conditions:
                 where=tests,
                 via=self.m.via,
             )
-            inner = self._no_nulls(inner) if negated else inner
+            inner = self.no_nulls(inner) if negated else inner
             return Member(Ref(main, first.parent_columns[0]), inner, negated)
         if main == first.child and len(first.child_columns) == 1 and not negated:
             inner = Form(
@@ -370,7 +372,8 @@ class Conditions:
             return Member(Ref(main, first.child_columns[0]), inner, negated)
         return None
 
-    def _no_nulls(self, form: Form) -> Form:
+    def no_nulls(self, form: Form) -> Form:
+        """A form for NOT IN: one missing value among its rows would exclude everything."""
         ref = form.select[0].ref
         assert ref is not None
         entry = self.m.lexicon.column(ref)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, compared, refs_of
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Ref, compared, refs_of
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.plurals import plural, singular
 from assistant.offline.roles import part
@@ -48,6 +48,8 @@ class Describer:
         if tied := self._only_joined(form):
             parts.append(f"one row for each of their {_and([self.table(t) for t in tied])}")
         parts.extend(self._order(form))
+        if form.union is not None:
+            parts.append(f"together with {self.sentence(form.union)}")
         return ", ".join(parts)
 
     def way(self, form: Form) -> str:
@@ -155,6 +157,16 @@ class Describer:
                 return " or ".join(self.condition(part) for part in condition.parts)
             case Not():
                 return f"not ({self.condition(condition.part)})"
+            case Member(form=Form(select=(Expr(ref=Ref() as ref),))) if not self._ties(ref) and not self._ties(
+                condition.ref
+            ):
+                column = " ".join(split_name(ref.column))
+                tests = (
+                    f" where {' and '.join(map(self.condition, _said(condition.form)))}"
+                    if _said(condition.form)
+                    else ""
+                )
+                return f"{'not ' if condition.negated else ''}among the {column} of {self.table(ref.table)}{tests}"
             case Member():
                 inner = condition.form
                 tests = f" where {' and '.join(self.condition(c) for c in inner.where)}" if inner.where else ""
@@ -162,6 +174,10 @@ class Describer:
                 return f"{'without' if condition.negated else 'with'} {tables}{tests}"
             case Compare():
                 return f"{self._tested(condition.expr)} {_OPS[condition.op]}{self._value(condition.value)}"
+
+    def _ties(self, ref: Ref) -> bool:
+        """True for a key: that it is among others says that rows are related."""
+        return self.lexicon.column(ref).is_key
 
     def _both(self, parts: Sequence[Condition]) -> str:
         if len(parts) == 2 and all(isinstance(p, Compare) and isinstance(p.value, date) for p in parts):
@@ -191,6 +207,11 @@ class Describer:
             case date():
                 return f" {value.isoformat()}"
         return f" {value}"
+
+
+def _said(form: Form) -> tuple[Condition, ...]:
+    """Its conditions, but for the one that only keeps missing values out."""
+    return tuple(c for c in form.where if not (isinstance(c, Compare) and c.op == "not null"))
 
 
 def spoken(table: str) -> tuple[str, ...]:

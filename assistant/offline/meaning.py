@@ -10,7 +10,9 @@ from assistant.offline.joins import Graph
 from assistant.offline.lexicon import LIGHT, Lexicon
 from assistant.offline.measures import measure
 from assistant.offline.mentions import NAME, Link
+from assistant.offline.plurals import infinitive
 from assistant.offline.resolve import Assignment
+from assistant.offline.roles import part
 from assistant.offline.sketch import DURATION, Pick, Sketch
 from assistant.offline.tokens import stem
 
@@ -58,7 +60,7 @@ class Meaning:
         def person(name: str) -> bool:
             return self.lexicon.tables[name].words[-1].lemma in people
 
-        if person(table):
+        if person(table) or part(table):
             return table
         near = sorted((self.graph.distance(table, name), name) for name in self.lexicon.tables if person(name))
         return near[0][1] if near and near[0][0] <= 2 else table
@@ -150,7 +152,7 @@ class Meaning:
     def via(self) -> tuple[tuple[str, str], ...]:
         """Foreign-key columns and tables (`*`) that the question names, preferred in join paths."""
         named: list[tuple[str, str]] = []
-        stems = {stem(word) for word in self.question}
+        stems = {stem(infinitive(word)) for word in self.question}
         for edges in self.graph.edges.values():
             for edge in edges:
                 columns = self.lexicon.tables[edge.child].columns

@@ -71,6 +71,16 @@ def singular(noun: str) -> str:
     return noun[:-1]
 
 
+def infinitive(word: str) -> str:
+    """The base form of an irregular past (`lost`: lose); any other word as it is."""
+    return _infinitives().get(word, word)
+
+
+@lru_cache
+def _infinitives() -> dict[str, str]:
+    return {done: verb for verb, done in irregular().past.items()}
+
+
 def past(verb: str) -> str:
     """The simple past of a verb's base form."""
     known = irregular().past

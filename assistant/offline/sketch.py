@@ -125,6 +125,10 @@ class Sketch:
     limit: int | None = None
     share: bool = False
     both: bool = False
+    together: list[Var] = field(default_factory=list)
+    """Two tables joined by a word: `customers and suppliers`."""
+    apart: bool = False
+    """Joined by `or`: either of them will do."""
     who: bool = False
     unknown: list[str] = field(default_factory=list)
     verbs: list[str] = field(default_factory=list)

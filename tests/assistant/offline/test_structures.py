@@ -58,7 +58,7 @@ KENNEL = (
             "status": "text",
         },
         {"breed_id": "breeds.breed_id", "owner_id": "owners.owner_id", "sire_id": "dogs.dog_id"},
-        {"status": ("sold", "free")},
+        {"status": ("sold", "free"), "dog_name": ("Rex", "Bella")},
     ),
     table(
         "owners",
@@ -70,7 +70,12 @@ KENNEL = (
         {"treatment_id": "number", "dog_id": "number", "vet_id": "number", "cost": "number", "list_price": "number"},
         {"dog_id": "dogs.dog_id", "vet_id": "vets.vet_id"},
     ),
-    table("vets", {"vet_id": "number", "vet_name": "text", "city": "text", "clinic": "text"}),
+    table("vets", {"vet_id": "number", "vet_name": "text", "city": "text", "phone": "text"}),
+    table(
+        "fights",
+        {"fight_id": "number", "winner_id": "number", "loser_id": "number", "minutes": "number"},
+        {"winner_id": "dogs.dog_id", "loser_id": "dogs.dog_id"},
+    ),
     table(
         "films",
         {
@@ -143,6 +148,19 @@ def sql(question: str) -> str:
         # kinds of columns that a word asks for
         ("How heavy are the dogs on average?", ["AVG(weight)"]),
         ("title and price of the films, highest first", ["ORDER BY price DESC"]),
+        # a part that rows play for others
+        ("Show each dog's name and its sire's name", ["dogs.dog_name, sire.dog_name", "dogs AS sire ON dogs.sire_id"]),
+        ("Show the dog and its sire by name", ["dogs.dog_name, sire.dog_name", "dogs AS sire"]),
+        ("Who is the sire of Rex?", ["SELECT sire.dog_name", "dog_name = 'Rex'"]),
+        ("names of dogs whose sire is Rex", ["SELECT dogs.dog_name", "sire.dog_name = 'Rex'"]),
+        ("dogs heavier than their sire", ["dogs.weight > sire.weight"]),
+        ("How many dogs does each sire have?", ["COUNT(*)", "GROUP BY sire.dog_id"]),
+        ("names of dogs that lost a fight", ["loser_id"]),
+        ("names of dogs that never won a fight", ["NOT dog_id IN (SELECT winner_id FROM fights"]),
+        # one column of two tables
+        ("cities where both an owner and a vet live", ["SELECT DISTINCT city FROM", "city IN (SELECT city FROM"]),
+        ("phone numbers of all owners and vets", ["phone FROM owners UNION SELECT phone FROM vets"]),
+        ("cities with an owner but no vet", ["FROM owners", "NOT city IN (SELECT city FROM vets"]),
         # no row of a thing
         ("Which studios have never made a film with director Ann Lee?", ["NOT studio IN (SELECT studio", "Ann Lee"]),
     ],
