@@ -159,6 +159,7 @@ class Row:
         var = Var("table", last.text, [Link(table, score=0.9) for table in tables], start=last.start)
         self.sketch.subject = self.near = var
         self.sketch.tables.append(var)
+        self.fresh = []
         for pick in self.sketch.picks:
             if pick.var and pick.var.near is None:
                 pick.var.near = var

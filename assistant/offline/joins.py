@@ -141,7 +141,7 @@ class Graph:
                 if far == table or far in joined or any(far in (step.child, step.parent) for step in path):
                     continue
                 count += 1
-                named = any((edge.child, column) in via for column in edge.child_columns) or (far, "*") in via
+                named = any((edge.child, column) in via for column in edge.child_columns) + ((far, "*") in via)
                 turn = TURN if up and edge.parent == table and (table, "*") not in via else 0.0
                 step = edge.cost + turn - 0.3 * named + 0.001 * position
                 heapq.heappush(queue, (cost + step, count, far, [*path, edge]))
