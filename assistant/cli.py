@@ -3,20 +3,23 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from assistant import printing
+from assistant.cli_jobs import exit_code, jobs_app, schedules_app, sync_command
+from assistant.command_line import As, Json, ready, url_of, with_box
 from assistant.evaluate_cli import evaluate_command
 from assistant.up import Ended, Narrator, child_environment, program, up
 from tools.embedded import AlreadyRunning, lifeline, running, servers
-from tools.errors import AssistantError, Conflict, Invalid
+from tools.errors import AssistantError, Conflict
 from tools.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from tools.databases import Database
     from tools.jobs import Job
     from tools.toolbox import Actor, Toolbox
@@ -29,15 +32,13 @@ app = typer.Typer(
     help="Talk to your databases.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
 databases_app = typer.Typer(help="Databases to ask.", no_args_is_help=True)
-jobs_app = typer.Typer(help="Background work.", no_args_is_help=True)
 user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 app.add_typer(databases_app, name="databases")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(schedules_app, name="schedules")
 app.add_typer(user_app, name="user")
 app.command("eval")(evaluate_command)
-
-Json = Annotated[bool, typer.Option("--json", help="Give JSON, for programs.")]
-As = Annotated[str | None, typer.Option("--as", metavar="USER", help="Whose workspace; needed outside local mode.")]
+app.command("sync")(sync_command)
 
 
 def main() -> None:
@@ -83,7 +84,7 @@ def migrate() -> None:
     from tools.store.session import migrate as migrate_store
 
     with servers(load_settings(), tell=printing.narrate) as settings:
-        migrate_store(_url(settings))
+        migrate_store(url_of(settings))
 
 
 @app.command()
@@ -98,7 +99,7 @@ def demo(
         if not renew or any(found.name == "shop" for found in await databases.list_databases(box, actor)):
             await shop.install(box, actor)
 
-    _with_box(work)
+    with_box(work)
 
 
 @app.command()
@@ -137,7 +138,7 @@ def rotate_key(
             old, new = stack.enter_context(replacing_kept_key(settings))
         else:
             old, new = old_key or typer.prompt("The old secret key", hide_input=True, err=True), secret_key(settings)
-        count = _with_box(lambda box, _actor: databases.rotate_key(box, old, new))
+        count = with_box(lambda box, _actor: databases.rotate_key(box, old, new))
     printing.narrate(f"Encrypted anew: {count} credential(s). Start every process of Tabletalk again.")
 
 
@@ -158,7 +159,7 @@ def serve_mcp(user: As = None) -> None:
     from tools import logs
 
     logs.configure(load_settings())
-    _with_box(mcp.serve_stdio, user)
+    with_box(mcp.serve_stdio, user)
 
 
 @app.command()
@@ -173,7 +174,7 @@ def reembed(
         for job in await documents.reembed(box, actor, force=force):
             printing.narrate(f"The vectors of the documents of {job.target} are made anew as job {job.id}.")
 
-    _with_box(work, user)
+    with_box(work, user)
 
 
 @user_app.command("add")
@@ -190,13 +191,13 @@ def user_add(
     from tools.store.session import Store
 
     async def add(settings: Settings) -> None:
-        store = Store(_url(settings))
+        store = Store(url_of(settings))
         try:
             await make_user(store, name, password, role, workspace)  # type: ignore[arg-type]  # checked there, in words
         finally:
             await store.dispose()
 
-    with _ready() as settings:
+    with ready() as settings:
         asyncio.run(add(settings))
     printing.narrate(f"{name} may log in now.")
 
@@ -204,10 +205,18 @@ def user_add(
 @databases_app.command("list")
 def list_databases(as_json: Json = False, user: As = None) -> None:
     """List the registered databases."""
-    from tools import databases
+    from tools import databases, sync
 
-    found = _with_box(databases.list_databases, user)
-    printing.show(found, ("name", "kind", "place", "tables", "trained", "health"), as_json)
+    async def work(box: "Toolbox", actor: "Actor") -> tuple[tuple["Database", ...], dict["UUID", str]]:
+        return await databases.list_databases(box, actor), await sync.summaries(box, actor)
+
+    found, synced = with_box(work, user)
+    if as_json:
+        printing.show(found, (), as_json)
+        return
+    columns = ("name", "kind", "place", "tables", "trained", "health")
+    rows = [[getattr(one, name) for name in columns] + [synced.get(one.id, "Never synced")] for one in found]
+    printing.print_table((*columns, "synced"), rows)
 
 
 @databases_app.command("register")
@@ -231,7 +240,7 @@ def register_database(
         registered = await databases.register(box, actor, name, databases.address_from_url(url))
         return registered, await schemas.start_training(box, actor, name)
 
-    registered, job = _with_box(work, user)
+    registered, job = with_box(work, user)
     printing.narrate(f"{registered.warning} {job.title} is queued as job {job.id}.".strip())
     printing.show([registered], ("name", "kind", "place", "health"), as_json)
 
@@ -241,7 +250,7 @@ def check_database(name: str, as_json: Json = False, user: As = None) -> None:
     """Connect to a database and tell how it is."""
     from tools import databases
 
-    found = _with_box(lambda box, actor: databases.check(box, actor, name), user)
+    found = with_box(lambda box, actor: databases.check(box, actor, name), user)
     printing.show([found], ("name", "kind", "place", "health", "warning"), as_json)
     raise typer.Exit(1 if found.last_error else 0)
 
@@ -257,28 +266,21 @@ def forget_database(
 
     if not yes:
         typer.confirm(f"Forget {name!r} with its training, notes and examples?", abort=True, err=True)
-    gone = _with_box(lambda box, actor: databases.forget(box, actor, name, approved_by=actor.user_id), user)
+    gone = with_box(lambda box, actor: databases.forget(box, actor, name, approved_by=actor.user_id), user)
     printing.narrate(str(gone))
 
 
 @app.command()
 def train(database: str, tables: str = "*", as_json: Json = False, user: As = None) -> None:
     """Train tables of a database (a name or a pattern), and follow the job to its end."""
-    from tools import jobs, schemas
+    from tools import schemas
 
     async def work(box: "Toolbox", actor: "Actor") -> "Job":
-        job = await schemas.start_training(box, actor, database, tables)
-        if not (await box.queue.stats()).workers:
-            printing.narrate("No worker is running; the job waits for one: `tabletalk up` or `tabletalk worker`.")
-            return job
-        async for state in jobs.follow(box, actor, job.id):
-            job = state
-            printing.narrate(f"{job.title}: {job.progress:.0f} % {job.stage}")
-        return job
+        return await printing.watch(box, actor, await schemas.start_training(box, actor, database, tables))
 
-    job = _with_box(work, user)
+    job = with_box(work, user)
     printing.show([job], ("id", "kind", "target", "state", "error"), as_json)
-    raise typer.Exit(1 if job.state in ("failed", "cancelled") else 0)
+    raise typer.Exit(exit_code(job))
 
 
 @app.command()
@@ -286,7 +288,7 @@ def tables(database: str, as_json: Json = False, user: As = None) -> None:
     """List the tables of a database that Tabletalk knows."""
     from tools import schemas
 
-    found = _with_box(lambda box, actor: schemas.catalog(box, actor, database), user)
+    found = with_box(lambda box, actor: schemas.catalog(box, actor, database), user)
     if as_json:
         printing.show(found, (), as_json)
     else:
@@ -330,7 +332,7 @@ def ask(
         sys.stdout.write("" if as_json else "\n")
         return ok
 
-    raise typer.Exit(0 if _with_box(work, user) else 1)
+    raise typer.Exit(0 if with_box(work, user) else 1)
 
 
 @app.command()
@@ -349,7 +351,7 @@ def search(  # noqa: PLR0917  # typer reads the options from the signature
     """Find synced rows by what they say or mean; exit code 1 when none is found."""
     from tools import documents
 
-    found = _with_box(
+    found = with_box(
         lambda box, actor: documents.search_documents(
             box,
             actor,
@@ -376,73 +378,11 @@ def sql(database: str, statement: str, as_json: Json = False, user: As = None) -
     """Run one reading statement, checked like any other."""
     from tools import queries
 
-    result = _with_box(lambda box, actor: queries.run(box, actor, database, statement), user)
+    result = with_box(lambda box, actor: queries.run(box, actor, database, statement), user)
     if as_json:
         sys.stdout.write(f"{result.model_dump_json()}\n")
     else:
         printing.print_result(result)
-
-
-@jobs_app.command("list")
-def list_jobs(as_json: Json = False, user: As = None) -> None:
-    """List the latest jobs."""
-    from tools import jobs
-
-    found = _with_box(jobs.list_jobs, user)
-    printing.show(found, ("id", "kind", "target", "state", "progress", "stage", "error"), as_json)
-
-
-@jobs_app.command("cancel")
-def cancel_job(job: int, as_json: Json = False, user: As = None) -> None:
-    """Ask a job to stop."""
-    from tools import jobs
-
-    printing.show(
-        [_with_box(lambda box, actor: jobs.cancel(box, actor, job), user)], ("id", "target", "state"), as_json
-    )
-
-
-@jobs_app.command("retry")
-def retry_job(job: int, as_json: Json = False, user: As = None) -> None:
-    """Start a failed or cancelled job again."""
-    from tools import jobs
-
-    again = _with_box(lambda box, actor: jobs.retry(box, actor, job), user)
-    printing.show([again], ("id", "target", "state"), as_json)
-
-
-def _with_box(work: "Callable[[Toolbox, Actor], Awaitable[Result]]", user: str | None = None) -> Result:
-    """Run `work(box, actor)` with the servers of this set-up, starting them for as long as it takes."""
-    from assistant.accounts import find_person, local_person
-    from tools.toolbox import open_toolbox
-
-    async def opened(settings: Settings) -> Result:
-        async with open_toolbox(settings) as box:
-            if user is None and not settings.local:
-                raise Invalid("Outside local mode say in whose workspace: --as USER")
-            person = await (find_person(box.store, user) if user else local_person(box.store))
-            return await work(box, person.model_copy(update={"door": "cli"}))
-
-    with _ready() as settings:
-        return asyncio.run(opened(settings))
-
-
-@contextmanager
-def _ready() -> Iterator[Settings]:
-    """Give settings with servers that run and a store that is up to date."""
-    from tools.store.session import migrate as migrate_store
-
-    settings = load_settings()
-    kept = settings.database_url is not None or running(settings) is not None
-    with servers(settings, tell=printing.narrate) as filled:
-        if not kept:  # nobody else has seen to it
-            migrate_store(_url(filled))
-        yield filled
-
-
-def _url(settings: Settings) -> str:
-    assert settings.database_url is not None
-    return settings.database_url.get_secret_value()
 
 
 if __name__ == "__main__":

@@ -9,8 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from tools.cards import Card
     from tools.documents import FoundDocuments
+    from tools.jobs import Job
     from tools.queries import QueryResult
     from tools.toolbox import Actor, Toolbox
 
@@ -71,6 +74,45 @@ def print_documents(found: "FoundDocuments") -> None:
         narrate(warning)
 
 
+async def watch(box: "Toolbox", actor: "Actor", job: "Job") -> "Job":
+    """Follow a job to its end on stderr: a bar on a terminal, a line for each stage elsewhere.
+
+    Without a worker it says so and comes back at once; the job waits.
+    """
+    from tools import jobs
+
+    stats = await jobs.queue_stats(box, actor)
+    if job.live and stats.queue is not None and not stats.queue.workers:
+        narrate("No worker is running; the job waits for one: `tabletalk up` or `tabletalk worker`.")
+        return job
+    stage = ""
+    with _bar(job.title) as bar:
+        async for state in jobs.follow(box, actor, job.id):
+            job = state
+            words = " · ".join(part for part in (jobs.words.amount(job), jobs.words.stage(job)) if part)
+            if sys.stderr.isatty():
+                bar.update(bar.task_ids[0], completed=job.progress, words=words)
+            elif jobs.words.stage(job) != stage or not job.live:
+                stage = jobs.words.stage(job)
+                narrate(f"{job.title}: {job.progress:.0f} % {words}".rstrip())
+    told = [jobs.words.state(job), jobs.words.counts(job), job.error or ""]
+    narrate(f"{job.title}: {' · '.join(part for part in told if part)}")
+    for table in jobs.words.tables(job):
+        if table.reason:
+            narrate(f"  {table.name}: {table.reason}")
+    return job
+
+
+def _bar(title: str) -> "Progress":
+    """A bar on stderr, shown on a terminal only; it is gone once the work is over."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[words]}"))
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    bar.add_task(title, total=100, words="")
+    return bar
+
+
 async def show_card(box: "Toolbox", actor: "Actor", card: "Card") -> None:
     """Print what a tool wants shown, as far as text can."""
     from tools.queries import history
@@ -90,5 +132,25 @@ async def show_card(box: "Toolbox", actor: "Actor", card: "Card") -> None:
         print_table(("what", "title", "row", "why"), rows)
     elif card.type == "table":
         print_table(card.columns, card.rows)
+    elif card.type in ("job", "board", "schedule"):
+        await _show_work(box, actor, card)
     elif card.type == "choices":
         narrate(f"{card.prompt} {' | '.join(choice.label for choice in card.choices)}")
+
+
+async def _show_work(box: "Toolbox", actor: "Actor", card: "Card") -> None:
+    """Print the jobs or schedules of a card, one a line."""
+    from tools import jobs
+
+    if card.type == "schedule":
+        found = {one.id: one for one in await jobs.schedules.list_schedules(box, actor)}
+        for number in card.schedule_ids:
+            narrate(str(found.get(number, f"Schedule {number} is no more.")))
+    elif card.type == "board" and card.job_ids is None:
+        print_table(
+            ("id", "title", "state", "error"),
+            [(j.id, j.title, j.state, j.error) for j in await jobs.list_jobs(box, actor)],
+        )
+    elif card.type in ("job", "board"):
+        for number in [card.job_id] if card.type == "job" else card.job_ids or ():
+            narrate(str(await jobs.get(box, actor, number)))

@@ -1,24 +1,8 @@
 """A job in words: what its card says beside the bar."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from tools.jobs import Job
-
-STATES = {
-    "queued": "waiting for a worker",
-    "running": "running",
-    "cancelling": "being cancelled",
-    "succeeded": "done",
-    "partial": "partly done",
-    "empty": "nothing to do",
-    "failed": "failed",
-    "cancelled": "cancelled",
-}
-
-RETRIED = {"failed", "partial", "cancelled"}
-"""States from which one may want to try again."""
+from tools.jobs import Job, words
 
 
 def props(job: Job) -> dict[str, Any]:
@@ -28,116 +12,21 @@ def props(job: Job) -> dict[str, Any]:
         "id": job.id,
         "title": job.title,
         "state": job.state,
-        "state_words": _state(job),
+        "state_words": words.state(job),
         "live": job.live,
         "percent": round(job.progress, 1),
-        "amount": _amount(job),
-        "stage": _stage(job),
-        "counts": _counts(job),
-        "tables": tables(job),
+        "amount": words.amount(job),
+        "stage": words.stage(job),
+        "counts": words.counts(job),
+        "tables": [table.model_dump() for table in words.tables(job)],
         "reason": job.error,
         "at": at.isoformat(),
         "exact": f"{at.astimezone():%d %B %Y, %H:%M:%S %Z}",
         "can_cancel": job.state in ("queued", "running"),
-        "can_retry": job.state in RETRIED,
+        "can_retry": job.state in words.RETRIED,
     }
 
 
 def gone(job_id: int) -> dict[str, Any]:
     """Give what is laid out for a job that the history no longer holds."""
     return {"id": job_id, "gone": f"Job #{job_id} is no longer in the history.", "state": "gone", "live": False}
-
-
-def _state(job: Job) -> str:
-    if job.state == "queued" and job.not_before and job.not_before > datetime.now(UTC):
-        wait = (job.not_before - datetime.now(UTC)).total_seconds()
-        return f"attempt {job.attempts + 1} of {job.max_attempts} in {duration(wait)}"
-    if job.state == "running" and job.attempts > 1:
-        return f"running, attempt {job.attempts} of {job.max_attempts}"
-    took = f" in {duration(job.seconds)}" if not job.live and job.finished_at and job.seconds is not None else ""
-    return STATES[job.state] + took
-
-
-def _stage(job: Job) -> str:
-    table = job.counts.get("table")
-    if job.live and table and job.stage.startswith(f"{table}:"):
-        return f"reading {table}"  # how many rows of it stands beside the bar
-    return job.stage if job.stage != job.error else ""
-
-
-def _amount(job: Job) -> str:
-    """`27 of 42 tables · 4 s left`, `190,112 of 311,000 rows · 48,300 rows/s · 3 s left`, as far as the job tells."""
-    parts = []
-    done, total = job.counts.get("done"), job.counts.get("total") or job.counts.get("tables")
-    unit = job.counts.get("unit", "tables")
-    if job.kind == "sync":
-        done, total, unit = job.counts.get("read"), job.counts.get("rows_expected"), "rows"
-    if isinstance(done, int) and isinstance(total, int) and done <= total:
-        parts.append(f"{done:,} of {total:,} {unit}")
-    elif job.kind == "sync" and isinstance(done, int):
-        parts.append(f"{done:,} rows")  # an estimate that the table has outgrown says nothing
-    if job.live and (rate := job.counts.get("rows_per_second")):
-        parts.append(f"{round(rate):,} rows/s")
-    if job.seconds_left is not None:
-        parts.append(f"{duration(job.seconds_left)} left")
-    return " · ".join(parts)
-
-
-def _counts(job: Job) -> str:
-    """`trained 12 · left out 3`: every number of the outcome that is not zero, by its name; of a sync all five."""
-    if job.kind == "sync":
-        return outcome(job.counts)
-    shown = {
-        name: value
-        for name, value in job.counts.items()
-        if isinstance(value, int) and not isinstance(value, bool) and value and name not in ("done", "total")
-    }
-    if job.live and "done" in job.counts:
-        shown.pop("tables", None)
-    return " · ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in shown.items())
-
-
-def outcome(counts: Mapping[str, Any]) -> str:
-    """`new 188,002 · changed 2,110 · unchanged 0 · deleted 0 · rejected 0`; empty before anything was counted."""
-    names = ("new", "changed", "unchanged", "deleted", "rejected")
-    if not any(isinstance(counts.get(name), int) for name in names):
-        return ""
-    return " · ".join(f"{name} {counts.get(name, 0):,}" for name in names)
-
-
-def tables(job: Job) -> list[dict[str, Any]]:
-    """One line for each table of the job, where it has several or one of them did not end well."""
-    found = job.counts.get("tables")
-    told = found if isinstance(found, dict) else {}
-    if not told and isinstance(failures := job.counts.get("failures"), dict):
-        told = {name: {"error": reason} for name, reason in failures.items()}
-    lines = [_table(name, one, job) for name, one in told.items() if isinstance(one, dict)]
-    return lines if len(lines) > 1 or any(line["reason"] for line in lines) else []
-
-
-def _table(name: str, told: Mapping[str, Any], job: Job) -> dict[str, Any]:
-    counts = {key: value for key, value in told.items() if isinstance(value, int) and value}
-    shown = [f"{key} {counts[key]:,}" for key in ("read", "new", "changed", "deleted", "rejected") if key in counts]
-    failed = bool(told.get("error"))
-    return {
-        "name": name,
-        "state": "failed" if failed else "",
-        "words": " · ".join(shown) or ("" if failed else "nothing new"),
-        "told": str(told.get("told") or ""),
-        "reason": told.get("error"),
-        "can_retry": failed and not job.live,
-    }
-
-
-def duration(seconds: float) -> str:
-    """Say a length of time as people do: `less than a second`, `4 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 1:
-        return "less than a second"
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        minutes, rest = divmod(whole, 60)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, rest = divmod(whole, 3600)
-    return f"{hours} h {rest // 60} min" if rest >= 60 else f"{hours} h"

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from assistant.chat.draw_job import STATES
 from tools.jobs import Schedule
 from tools.jobs.schedules import local
+from tools.jobs.words import STATES
 
 NEXT = 3
 """Times to come that the card tells."""

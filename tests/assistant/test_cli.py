@@ -50,7 +50,7 @@ def command(settings: Settings, *arguments: str, **variables: str) -> "subproces
 def test_data_goes_to_stdout_and_is_json_on_demand(run: Run) -> None:
     done = run("databases", "list", "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, [])
-    assert run("databases", "list").stdout == "name\tkind\tplace\ttables\ttrained\thealth\n"
+    assert run("databases", "list").stdout == "name\tkind\tplace\ttables\ttrained\thealth\tsynced\n"
 
 
 def test_an_error_is_one_line_on_stderr(run: Run) -> None:

@@ -6,13 +6,13 @@ a dead worker or a lost message left behind, `prune` what grows. Work that start
 `due` starts it.
 """
 
-from tools.jobs import periods, schedules, times, told
+from tools.jobs import periods, schedules, times, told, words
 from tools.jobs.attempt import Runner, attempt
 from tools.jobs.census import census
 from tools.jobs.claim import Claim
 from tools.jobs.due import Start, claim_due, reset_clocks, start_now
 from tools.jobs.follow import JobStats, follow, follow_events, queue_stats
-from tools.jobs.job import ClaimLost, Job, JobCancelled, JobEvent, Outcome, State
+from tools.jobs.job import ClaimLost, Job, JobCancelled, JobEvent, Outcome, State, check_state
 from tools.jobs.prune import prune
 from tools.jobs.records import (
     OVER,
@@ -48,6 +48,7 @@ __all__ = [
     "attempt",
     "cancel",
     "census",
+    "check_state",
     "claim_due",
     "ended_before",
     "events",
@@ -72,5 +73,6 @@ __all__ = [
     "times",
     "told",
     "untold",
+    "words",
     "workspace_channel",
 ]

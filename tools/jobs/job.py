@@ -1,16 +1,18 @@
 """A job as others see it: its record, its events, its outcome, and what may end it early."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import Field
 
 from tools.connectors.base import Frozen
-from tools.errors import AssistantError, Conflict
+from tools.errors import AssistantError, Conflict, Invalid
 from tools.store.models import LIVE_STATES, JobEventRow, JobRow
 
 State = Literal["queued", "running", "cancelling", "succeeded", "partial", "empty", "failed", "cancelled"]
+
+STATES: tuple[State, ...] = get_args(State)
 
 LABELS = {"train": "Training", "sync": "Sync", "embed": "Embedding"}
 """Kind of job -> how it is called in a sentence; a kind not named here is called by its own name."""
@@ -50,6 +52,11 @@ class Job(Frozen):
     def live(self) -> bool:
         """True while it is not over."""
         return self.state in LIVE_STATES
+
+    @property
+    def percent(self) -> int:
+        """How far it is, in whole percent."""
+        return int(self.progress)
 
     @property
     def title(self) -> str:
@@ -108,6 +115,13 @@ class JobCancelled(Exception):
 
 class ClaimLost(Conflict):
     """Another worker has taken this job over; this one may no longer write anything."""
+
+
+def check_state(word: str) -> State:
+    """Give a state of jobs by its name; Invalid lists those there are."""
+    if word not in STATES:
+        raise Invalid(f"No job is ever {word!r}; there are: {', '.join(STATES)}.")
+    return word
 
 
 def job_of(row: JobRow, created_by_name: str | None) -> Job:

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from assistant.chat.draw_job import duration, props
+from assistant.chat.draw_job import props
 from tools.jobs import Job
+from tools.jobs.words import duration
 
 
 def job(**values: Any) -> Job:
