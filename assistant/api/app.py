@@ -12,14 +12,19 @@ from assistant.api import problems, reference
 from assistant.api.bounds import Bounds
 from assistant.api.document import document
 from assistant.api.routes import (
+    audit,
     auth,
     conversations,
     databases,
+    documents,
     examples,
     jobs,
     keys,
     notes,
+    policies,
     queries,
+    schedules,
+    syncs,
     tables,
     training,
     users,
@@ -99,10 +104,15 @@ NOUNS = (
     queries,
     examples,
     conversations,
+    syncs,
+    schedules,
+    documents,
     jobs,
     users,
     workspaces,
     keys,
+    policies,
+    audit,
 )
 
 TAGS = [
@@ -114,9 +124,14 @@ TAGS = [
     {"name": "queries", "description": "Checked SQL, and the history of all that ran."},
     {"name": "examples", "description": "Verified pairs of question and SQL."},
     {"name": "conversations", "description": "Questions in words, and what was said before."},
+    {"name": "syncs", "description": "Rows as documents that can be searched."},
+    {"name": "schedules", "description": "Syncs that start by themselves."},
+    {"name": "documents", "description": "Synced rows, searched by words and meaning."},
     {"name": "jobs", "description": "Background work: follow it, cancel it, try it again."},
     {"name": "users", "description": "The members of the workspace, and what each may do."},
     {"name": "workspaces", "description": "What a team shares."},
     {"name": "keys", "description": "API keys: what a program comes in with."},
+    {"name": "policies", "description": "Which rows, columns and tables each role sees."},
+    {"name": "audit", "description": "Who did what."},
 ]
 """The nouns, in the order one meets them."""

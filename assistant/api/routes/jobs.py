@@ -11,6 +11,7 @@ from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
 from tools import jobs
+from tools.connectors.base import Frozen
 from tools.jobs import Job, JobEvent, JobStats, State
 from tools.jobs.periods import since as since_when
 from tools.toolbox import Actor, Toolbox
@@ -18,6 +19,14 @@ from tools.toolbox import Actor, Toolbox
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=KeepingRoute)
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+class Retried(Frozen):
+    """What was queued again."""
+
+    jobs: tuple[Job, ...]
+    refused: tuple[str, ...]
+    """Why others were not."""
 
 
 @router.get("")
@@ -43,6 +52,19 @@ async def job_stats(box: Box, person: Person) -> JobStats:
     return await jobs.queue_stats(box, person)
 
 
+@router.get("/failed")
+async def failed_jobs(box: Box, person: Person, paging: Paged) -> Page[Job]:
+    """List failed and partly done work that no later job has made good, newest first."""
+    return paging.whole(await jobs.failures(box, person))
+
+
+@router.post("/failed/retry", status_code=202, dependencies=[Once])
+async def retry_all(box: Box, person: Person) -> Retried:
+    """Queue again whatever failed and has not been done since."""
+    retried, refused = await jobs.retry_all(box, person)
+    return Retried(jobs=retried, refused=refused)
+
+
 @router.get("/{job}")
 async def get_job(box: Box, person: Person, job: Number) -> Job:
     """Show a job as it stands now."""
@@ -66,13 +88,10 @@ async def job_events(
 
 
 async def _told(box: Toolbox, person: Actor, job: int, after: int) -> AsyncIterator[str]:
-    async with aclosing(jobs.follow(box, person, job)) as states:
-        async for state in states:
-            for event in await jobs.events(box, person, job):
-                if event.id > after:
-                    after = event.id
-                    yield streams.event(event.type, event, event.id)
-            yield streams.event("job", state)
+    async with aclosing(jobs.follow_events(box, person, job, after)) as happened:
+        async for event in happened:
+            yield streams.event(event.type, event, event.id)
+    yield streams.event("job", await jobs.get(box, person, job))
 
 
 @router.post("/{job}/cancel")

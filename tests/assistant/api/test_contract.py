@@ -56,6 +56,6 @@ document = schemathesis.openapi.from_dict(create_api(Settings(_env_file=None)).o
 
 
 @document.parametrize()
-@bounded(max_examples=12, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@bounded(max_examples=8, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 def test_requests_made_up_from_the_document(case: Any, api: str) -> None:
     case.call_and_validate(base_url=api, excluded_checks=NOT_PROMISED)
