@@ -29,6 +29,8 @@ _ENDINGS = (
     "at",
 )
 """Last words of column names that are often written without a gap: `customerid`, `orderdate`."""
+_HEADS = ("top", "max", "min", "avg", "num", "tot", "sub", "pre", "home", "last", "first", "total", "new", "old", "net")
+"""First words of the same kind: `topspeed`, `maxoccupancy`."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,10 @@ def _part_glued(chunk: str) -> tuple[str, ...]:
         head = chunk.removesuffix(ending)
         if head != chunk and len(head) >= 2 and (_is_part(head) or (len(head) >= 3 and is_word(head))):
             return (*_part_glued(head), ending)
+    for head in _HEADS:
+        tail = chunk.removeprefix(head)
+        if tail != chunk and len(tail) >= 4 and (_is_part(tail) or is_word(tail)):
+            return (head, tail)
     for cut in range(len(chunk) - 3, 2, -1):
         head, tail = chunk[:cut], chunk[cut:]
         if (_is_part(head) or (len(head) >= 4 and is_word(head))) and (

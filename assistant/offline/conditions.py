@@ -175,7 +175,8 @@ class Conditions:
             for link in test.options:
                 if link.ref == ref and link.value and _alike(link.value, value):
                     return link.value
-        return self.m.lexicon.column(ref).values.get(plain(value), "")
+        entry = self.m.lexicon.column(ref)
+        return entry.values.get(plain(value), "") or entry.codes.get(plain(value), "")
 
     def _period(self, expr: Expr, op: str, period: Period) -> Condition:
         assert expr.ref is not None

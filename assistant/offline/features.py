@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from assistant.offline.choice import Choice
-from assistant.offline.forms import All, Any, Compare, Condition, Form, Member, Not, refs_of, tables_of
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, refs_of, tables_of
 from assistant.offline.grammar import grammar
 from assistant.offline.meaning import Meaning
 from assistant.offline.sketch import Test
@@ -53,8 +53,14 @@ def _shape(form: Form, meaning: Meaning) -> dict[str, float]:
         "star": float(bool(form.star)),
         "ordered": float(bool(form.order)),
         "limited": float(form.limit is not None),
+        "id measured": float(sum(_measures_key(e, meaning) for e in (*form.select, *(s.expr for s in form.order)))),
         "twice": float(len(form.select) - len({(e.table, e.ref) for e in form.select})),
     }
+
+
+def _measures_key(expr: Expr, meaning: Meaning) -> bool:
+    """True for the highest or the average of a key: it says nothing."""
+    return bool(expr.ref and expr.agg not in ("", "count") and meaning.lexicon.column(expr.ref).identifier)
 
 
 def _tests(condition: Condition) -> list[Compare]:

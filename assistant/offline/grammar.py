@@ -7,6 +7,7 @@ from importlib.resources import files
 from tomllib import loads
 from typing import Any
 
+from assistant.offline.plurals import plural
 from assistant.offline.tokens import Token
 
 
@@ -38,6 +39,10 @@ class Grammar:
     """Words for tables of people, whom `who` asks for."""
     opening: Mapping[str, frozenset[str]]
     """Where an opening may stand within a sentence: verbs, what follows them, and what may not go before."""
+    articles: frozenset[str]
+    """Words behind which a noun stands."""
+    verb_openings: frozenset[str]
+    """Words behind which a verb stands."""
     openings: frozenset[str]
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
@@ -59,13 +64,15 @@ def grammar(language: str = "english") -> Grammar:
         fill=frozenset(raw["fill"]["words"]),
         numbers=raw["number"],
         kinds={name: (tuple(kind["up"]), frozenset(kind["down"])) for name, kind in raw["kind"].items()},
-        values={word: tuple(same) for word, same in raw["values"].items()},
+        values=_values(raw["values"], language),
         period=raw["period"],
         measures={name: tuple(words) for name, words in raw["measure"].items()},
         measure_columns={name: tuple(words) for name, words in raw["measure_columns"].items()},
         follow_up={name: tuple(words) for name, words in raw["follow_up"].items()},
         people=frozenset(raw["people"]["words"]),
         opening={name: frozenset(words) for name, words in raw["opening"].items()},
+        articles=frozenset(raw["unknown"]["articles"]),
+        verb_openings=frozenset(raw["unknown"]["verb_openings"]),
         openings=frozenset(_AT_START.split()),
     )
 
@@ -95,6 +102,16 @@ def _said(raw: Mapping[str, Any]) -> Iterator[tuple[str, Op]]:
         yield from ((phrase, Op("measure", name)) for phrase in words)
     for phrase, kind in raw["how"].items():
         yield phrase, Op("ask", "how", kind)
+
+
+def _values(words: Mapping[str, Sequence[str]], language: str) -> dict[str, tuple[str, ...]]:
+    """How stored values may spell a word; a nation's adjective means the country, and its plural the people."""
+    text = files("assistant.offline").joinpath(f"{language}_nations.toml").read_text(encoding="utf-8")
+    found = {word: tuple(same) for word, same in words.items()}
+    for word, country in loads(text)["nations"].items():
+        for form in (word, plural(word)):
+            found.setdefault(form, (country.lower(), word))
+    return found
 
 
 def phrases_at(tokens: Sequence[Token], start: int) -> list[tuple[int, Op]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from assistant.offline.forms import Ref
+from assistant.offline.remarks import codes_in, name_in, told_of
 from assistant.offline.roles import Role, roles_of
 from assistant.offline.tokens import plain, stem
 from tools.connectors.base import Column
@@ -18,6 +19,9 @@ LIGHT = {
     "to": 0.1, "from": 0.2, "for": 0.1, "by": 0.15, "on": 0.1, "is": 0.1, "text": 0.3, "key": 0.4, "other": 0.3,
     "number of": 0.4, "yn": 0.0, "y": 0.0, "n": 0.0, "flag": 0.2, "reference": 0.1, "tbl": 0.0, "table": 0.0,
     "datum": 0.2, "data": 0.2, "has": 0.2, "and": 0.0, "or": 0.0, "per": 0.1, "have": 0.1, "view": 0.3,
+    "cm": 0.2, "mm": 0.2, "km": 0.25, "kg": 0.2, "lb": 0.2, "ft": 0.2, "eur": 0.2, "euro": 0.25, "gbp": 0.2,
+    "pound": 0.25,
+    "second": 0.28, "minute": 0.28, "hour": 0.28, "sqm": 0.2, "mph": 0.28, "kmh": 0.28, "percent": 0.28,
     "be": 0.1, "billion": 0.3, "million": 0.3, "dollar": 0.3, "usd": 0.2,
 }  # fmt: skip
 """Words that many names end with: a name is understood without them."""
@@ -41,6 +45,10 @@ class ColumnEntry:
     squeezed: str
     raw: tuple[Word, ...] = ()
     """The words as they are written, where abbreviations were written out."""
+    told: tuple[Word, ...] = ()
+    """The words by which its comment, or a note, calls it."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """What its comment says that codes mean: plain form -> stored value."""
     values: Mapping[str, str] = field(default_factory=dict)
     """Plain form -> stored form of the known values."""
     is_key: bool = False
@@ -100,6 +108,8 @@ class TableEntry:
     words: tuple[Word, ...]
     squeezed: str
     columns: dict[str, ColumnEntry]
+    told: tuple[Word, ...] = ()
+    """The words by which its comment calls it."""
     bridge: bool = False
     """True when it only ties other tables together."""
 
@@ -181,8 +191,8 @@ class Lexicon:
         _mark_bridges(self.tables)
 
     def _index_words(self, entry: TableEntry | ColumnEntry) -> None:
-        raw = entry.raw if isinstance(entry, ColumnEntry) else ()
-        for word in {word.lemma for word in (*entry.words, *raw) if word.weight > 0}:
+        more = (*entry.raw, *entry.told) if isinstance(entry, ColumnEntry) else entry.told
+        for word in {word.lemma for word in (*entry.words, *more) if word.weight > 0}:
             self.by_word[word].append(entry)
             self.by_stem[stem(word)].append(entry)
 
@@ -194,6 +204,10 @@ class Lexicon:
                 if value and not (value.isdigit() and entry.number):
                     self.by_value[value].append((entry, stored))
                     self.longest_value = max(self.longest_value, min(8, value.count(" ") + 1))
+        if isinstance(entry, ColumnEntry):
+            for text, stored in entry.codes.items():
+                self.by_value[text].append((entry, stored))
+                self.longest_value = max(self.longest_value, text.count(" ") + 1)
 
     def column(self, ref: Ref) -> ColumnEntry:
         """The entry of a column; for the name of a row, the first column that names it."""
@@ -218,19 +232,30 @@ def _table(trained: TrainedTable) -> TableEntry:
     }
     keys = set(shape.primary_key) | {name for key in shape.foreign_keys for name in key.columns}
     columns = {}
+    notes = told_of(trained.notes, (column.name for column in shape.columns))
     for column in shape.columns:
-        values = trained.values.get(column.name, ())
+        values = (*column.enum_values, *trained.values.get(column.name, ()))
+        named = name_in(notes.get(column.name)) or name_in(column.comment)
         columns[column.name] = ColumnEntry(
             table=shape.qualified_name,
             column=column,
             words=_weigh(_column_lemmas(column.name, shape.name), lemmas),
             squeezed=_squeeze(column.name),
             raw=_raw(column.name, _column_lemmas(column.name, shape.name), lemmas),
-            values={plain(value): value for value in (*column.enum_values, *values)},
+            told=_told(named, _column_lemmas(column.name, shape.name), lemmas),
+            codes=codes_in(column.comment, values),
+            values={plain(value): value for value in values},
             is_key=column.name in keys,
             target=targets.get(column.name, ""),
         )
-    return TableEntry(shape.qualified_name, trained, words, _squeeze(shape.name), columns)
+    told = _told(name_in(shape.comment), lemmas, ())
+    return TableEntry(shape.qualified_name, trained, words, _squeeze(shape.name), columns, told)
+
+
+def _told(named: tuple[str, ...], own: tuple[str, ...], table: tuple[str, ...]) -> tuple[Word, ...]:
+    """The words of a comment's name, where it says more than the name itself; a bare `date` names nothing."""
+    says = set(named) - set(own) and any(LIGHT.get(word, 1.0) > 0.45 for word in named)
+    return _weigh(named, table) if says else ()
 
 
 def _played(role: Role, tables: Mapping[str, TableEntry]) -> TableEntry:
@@ -261,6 +286,10 @@ def _column_lemmas(name: str, table: str) -> tuple[str, ...]:
         tail = name[1:].lower()
         if tail in ("name", "type", "date", "code", "title", "rank", "year", "number", "id"):
             words = [tail]
+    if len(words) == 1 and len(name) > 3:  # flno of flight
+        head, tail = name[:-2].lower(), name[-2:].lower()
+        if tail in ("no", "nr", "id") and len(head) >= 2 and table.lower().startswith(head):
+            words = [lemma(word) for word in split_name(table)] + ["id" if tail == "id" else "number"]
     if len(words) == 1 and len(name) <= 3 and name.lower().endswith("id") and name.lower() != "id":
         words = ["id"]  # aid, eid, rid
     if len(words) == 2 and len(words[0]) == 1 and table.lower().startswith(words[0]):

@@ -32,6 +32,10 @@ KEPT = 3
 """Readings given back."""
 DECLINE = 0.1
 """Below this confidence the question is not about these data."""
+UNKNOWN = 0.3
+"""The same where a noun of the question is known to nobody."""
+MISSED = 0.4
+"""The same where such a noun is what is asked for."""
 ASK = 0.18
 """Below this confidence the readings are offered instead of an answer."""
 NEIGHBOURS = 16
@@ -197,7 +201,9 @@ def _understanding(
         sure = round(rank.confidence(features), 3)
         readings.append(ReadingOf(sql, candidate.form, said, sure, reasons(features, candidate.unknown)))
     unknown = ranked[0].unknown if ranked else ()
-    least = ASK if ranked and _elsewhere(question, ranked[0]) else DECLINE
+    least = _least(question, ranked[0]) if ranked else DECLINE
+    if ranked and ranked[0].features.get("no links"):
+        readings = []
     if not readings or readings[0].confidence < least:
         return Understanding(question, unknown_words=unknown, declined=declined(lexicon, unknown))
     named = labels(readings)
@@ -209,6 +215,15 @@ def _understanding(
         tuple(reading.label for reading in named) if (named[0].confidence < ASK or open_best) and len(named) > 1 else ()
     )
     return Understanding(question, named, unknown, ask=ask)
+
+
+def _least(question: str, best: Candidate) -> float:
+    """How sure the best reading must be to be given: the more, the less of the question is known."""
+    if best.features.get("unknown asked"):
+        return MISSED
+    if best.features.get("unknown nouns"):
+        return UNKNOWN
+    return ASK if _elsewhere(question, best) else DECLINE
 
 
 def _elsewhere(question: str, best: Candidate) -> bool:
@@ -260,7 +275,7 @@ def _of_cover(cover: Cover, place: int, lexicon: Lexicon, graph: Graph, lemmas: 
                 "cover": cover.score,
                 "resolve": assignment.score,
                 "worst": assignment.worst,
-                "close": float(assignment.close),
+                "close": min(2.0, float(assignment.close)),
                 "rung": float(rung),
                 "place": float(place),
             }  # fmt: skip
@@ -306,9 +321,47 @@ def _understood(cover: Cover) -> dict[str, float]:
         "exact links": min(4.0, float(exact)),
         "inexact links": float(len(links) - exact),
         "unknown names": float(sum(item.text[:1].isupper() for item in unknown)),
+        **_strange(cover.items),
         "no links": float(not links),
         "length": len(cover.items) / 10,
     }
+
+
+def _strange(items: Sequence[Item]) -> dict[str, float]:
+    """What kind of words nobody knows: a verb between known nouns may be left out, a noun that is asked for may not."""
+    found = {"unknown verbs": 0.0, "unknown nouns": 0.0, "unknown asked": 0.0, "unknown last": 0.0}
+    for place, item in enumerate(items):
+        if item.kind != "unknown":
+            continue
+        verb = _is_verb(items, place)
+        found["unknown verbs" if verb else "unknown nouns"] += 1.0
+        if verb:
+            continue
+        asked = not any(other.links for other in items[:place])  # the first thing that the question names
+        found["unknown asked"] += float(asked or _opened(items, place))
+        found["unknown last"] += float(all(other.is_op("sign", "fill") for other in items[place + 1 :]))
+    return found
+
+
+def _opened(items: Sequence[Item], place: int) -> bool:
+    """Whether a word stands behind `how many`, `the average`, `the highest`: it is what the question wants."""
+    for item in reversed(items[:place]):
+        if not item.is_op("fill", "distinct", "everything", "logic") and item.kind != "unknown":
+            return item.is_op("ask", "aggregate", "superlative", "frequent")
+    return False
+
+
+def _is_verb(items: Sequence[Item], place: int) -> bool:
+    """Whether an unknown word is one that says what was done: by its ending, or by the word before it."""
+    word = items[place].text.lower()
+    before = items[place - 1].text.lower() if place else ""
+    if before.split()[-1:] and before.split()[-1] in grammar().articles:
+        return False
+    if len(word) > 4 and word.endswith(("ed", "ing")):
+        return True
+    if before.split()[-1:] and before.split()[-1] in grammar().verb_openings:
+        return True
+    return bool(place) and items[place - 1].kind == "table" and not word.endswith("s")
 
 
 def _measured(item: Item) -> bool:

@@ -1,6 +1,7 @@
 """Cuts a question into words, numbers, quoted texts, dates and signs."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -22,6 +23,7 @@ _TOKEN = re.compile(
 _SUFFIX = re.compile(
     r"(?:ations?|itions?|ments?|ings?|ions?|ances?|ences?|ers?|ors?|ors|ives?|ness|ees?|als?|ed|es|s|e|y|i)$"
 )
+_HYPHENED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,19 @@ def stem(word: str) -> str:
     cut = _SUFFIX.sub("", lemma(word))
     if len(cut) < 3:
         return word
+    if len(cut) > 5 and cut != lemma(word):  # measurement, measure
+        again = _SUFFIX.sub("", cut)
+        cut = again if len(again) > 4 else cut
     return cut[:-1] if len(cut) > 3 and cut[-1] == cut[-2] else cut
 
 
 @lru_cache(maxsize=50_000)
 def plain(text: str) -> str:
-    """Lower case, letters and digits only, one space between: the form in which values are compared."""
-    return " ".join(re.findall(r"[^\W_]+", text.lower()))
+    """Lower case, letters and digits only, without accents, one space between: in this form values are compared."""
+    bare = text.lower()
+    if not bare.isascii():
+        bare = "".join(sign for sign in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(sign))
+    return " ".join(re.findall(r"[^\W_]+", bare))
 
 
 @lru_cache(maxsize=512)
@@ -85,6 +93,9 @@ def tokenize(question: str) -> tuple[Token, ...]:
 def _word(text: str, start: int, end: int) -> list[Token]:
     if text.lower().endswith("'s"):
         return [Token(text[:-2], text[:-2].lower(), "word", start, end - 2), Token("'s", "'s", "word", end - 2, end)]
+    if _HYPHENED.fullmatch(text):  # left-handed, first-grade
+        return [Token(part.group(), part.group().lower(), "word", start + part.start(), start + part.end())
+                for part in re.finditer(r"[^-]+", text)]  # fmt: skip
     return [Token(text, text.lower(), "word", start, end)]
 
 

@@ -34,9 +34,9 @@ from assistant.offline.understanding import Probe
 from tests.benchmarks.bench_retrieval import DATA, loaded
 from tools.connectors.base import Column, ForeignKey, TableSchema, TypeFamily
 from tools.schemas.catalog import TrainedTable
+from tools.schemas.privacy import private_columns
 
 TODAY = date(2026, 11, 21)
-PRIVATE = ("password", "token", "secret", "hash", "card", "ssn", "email", "iban", "phone")
 
 COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, c.reltuples::bigint,
@@ -98,7 +98,7 @@ async def catalogue(connection: Any, schema: str) -> tuple[TrainedTable, ...]:
 async def trained(connection: Any, shape: TableSchema) -> TrainedTable:
     """One table with its frequent values, as training would store it."""
     values: dict[str, tuple[str, ...]] = {}
-    left_out = tuple(c.name for c in shape.columns if any(part in c.name.lower() for part in PRIVATE))
+    left_out = private_columns(shape)
     source = f'"{shape.schema_name}"."{shape.name}"'
     for column in shape.columns:
         if column.name in left_out or column.family in ("binary", "json"):

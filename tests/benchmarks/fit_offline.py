@@ -39,6 +39,7 @@ from tests.benchmarks.bench_offline import TODAY, fetch, look_up, ordered, prepa
 from tools.demo import seed_postgres
 from tools.errors import Invalid
 from tools.schemas.catalog import TrainedTable
+from tools.vocabulary import lemma, name_terms, words
 
 WEIGHTS = Path(str(files("assistant.offline").joinpath("weights.toml")))
 SHOP = Path(__file__).parents[1] / "assistant" / "offline" / "shop_questions.jsonl"
@@ -51,8 +52,11 @@ STRANGE = 0.05
 """Share of the questions that are also put to a schema they are not about."""
 MAIMED = 0.12
 """Share of the questions that are also put to their own schema without a column of the gold."""
+NO_GOLD = {"gold_sql": "", "made": True}
 SHOP_WEIGHT = 4.0
 """The shop's questions are few, and are how people of a business ask."""
+RANK_PRIOR = {"id measured": -2.0, "key for a name": -1.0}
+"""The same for the ranking."""
 PRIOR = {"share lost": -3.0, "ranking lost": -1.5, "held twice": -0.8, "order lost": -1.5}
 """What is believed of features too rare in questions to be learned from them: the confidence is drawn there."""
 
@@ -68,6 +72,8 @@ class Choice:
     schema: str
     question: str
     answerable: bool
+    made: bool = False
+    """A stranger or a maimed one: the confidence learns from it, the scale does not."""
     weight: float = 1.0
     features: list[Features] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
@@ -97,11 +103,12 @@ class Gatherer:
         asked, schema = question["question"], question["schema"]
         tables = self.data["catalogues"][schema]
         if "without" in question:
-            tables = without(tables, *question["without"])
+            tables = without(tables, question["without"])
         _, graph = known(World(tables))
         builder = Builder(graph, "postgres")
         looked = await look_up(connection, probes(asked, tables))
-        made = Choice(self.source, schema, asked, bool(question["gold_sql"]), question.get("weight", 1.0))
+        made = Choice(self.source, schema, asked, bool(question["gold_sql"]), question.get("made", False))
+        made.weight = question.get("weight", 1.0)
         for candidate in candidates(asked, tables, TODAY, looked)[:MOST]:
             try:
                 sql = builder.sql(candidate.form)
@@ -138,7 +145,7 @@ def strangers(questions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     if len(schemas) < 2:
         return []
     return [
-        question | {"schema": luck.choice([s for s in schemas if s != question["schema"]]), "gold_sql": ""}
+        question | {"schema": luck.choice([s for s in schemas if s != question["schema"]]), **NO_GOLD}
         for question in luck.sample(list(questions), int(len(questions) * STRANGE))
     ]
 
@@ -146,23 +153,30 @@ def strangers(questions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def maimed(
     questions: Sequence[dict[str, Any]], catalogues: Mapping[str, Sequence[TrainedTable]]
 ) -> list[dict[str, Any]]:
-    """Some of the questions, put to their own schema without a column that the gold uses."""
+    """Some of the questions, put to their own schema without a column that they speak of and the gold uses."""
     luck = random.Random(11)
     found = []
     for question in luck.sample(list(questions), int(len(questions) * MAIMED)):
-        used = {
-            column.name.lower()
-            for column in sqlglot.parse_one(question["gold_sql"] or "SELECT 1", read="postgres").find_all(exp.Column)
-        }
+        gold = sqlglot.parse_one(question["gold_sql"] or "SELECT 1", read="postgres")
+        used = {column.name.lower() for column in gold.find_all(exp.Column)}
+        spoken = {lemma(word) for word in words(question["question"])}
+        tables = catalogues[question["schema"]]
+        tied = {name for table in tables for name in _tied(table)}
         columns = [
-            (table.shape.name, column.name)
-            for table in catalogues[question["schema"]]
+            column.name
+            for table in tables
             for column in table.shape.columns
-            if column.name.lower() in used and column.name not in _tied(table)
+            if column.name.lower() in used and column.name not in tied and _spoken(column.name, spoken)
         ]
         if columns:
-            found.append(question | {"gold_sql": "", "without": luck.choice(columns)})
+            found.append(question | {**NO_GOLD, "without": luck.choice(columns)})
     return found
+
+
+def _spoken(column: str, spoken: set[str]) -> bool:
+    """Whether a question speaks of a column; that of a name alone does not count: another column may name the rows."""
+    named = set(name_terms(column))
+    return not named & {"name", "title", "id", "code"} and bool(named & spoken)
 
 
 def _tied(table: TrainedTable) -> set[str]:
@@ -170,9 +184,9 @@ def _tied(table: TrainedTable) -> set[str]:
     return {*shape.primary_key, *(name for key in shape.foreign_keys for name in key.columns)}
 
 
-def without(tables: Sequence[TrainedTable], table: str, column: str) -> tuple[TrainedTable, ...]:
-    """The tables as they would be without one column."""
-    return tuple(_without(each, column) if each.shape.name == table else each for each in tables)
+def without(tables: Sequence[TrainedTable], column: str) -> tuple[TrainedTable, ...]:
+    """The tables as they would be without the columns of one name."""
+    return tuple(_without(each, column) for each in tables)
 
 
 def _without(table: TrainedTable, column: str) -> TrainedTable:
@@ -189,14 +203,14 @@ def fit_rank(choices: Sequence[Choice], rounds: int = 14, rate: float = 0.12, sh
     """Weights under which right readings are the likeliest of their question: a conditional logit, by AdaGrad."""
     luck = random.Random(1)
     told = [(c.features, c.right, c.weight) for c in choices if any(c.right) and not all(c.right)]
-    fitted: Weights = defaultdict(float)
+    fitted: Weights = defaultdict(float, RANK_PRIOR)
     steps: Weights = defaultdict(lambda: 1e-6)
     summed: Weights = defaultdict(float)
     for round_ in range(rounds):
         luck.shuffle(told)
         for rows, right, weight in told:
             for name, slope in _slope(fitted, rows, right).items():
-                value = weight * slope - shrink * fitted[name]
+                value = weight * slope - shrink * (fitted[name] - RANK_PRIOR.get(name, 0.0))
                 steps[name] += value * value
                 fitted[name] += rate * value / math.sqrt(steps[name])
         if round_ >= rounds // 2:
@@ -256,14 +270,17 @@ def fit_confidence(
 ) -> Weights:
     """Weights under which the first reading is as likely right as is called: a logistic regression, by AdaGrad."""
     luck = random.Random(2)
-    rows = [({"base": 1.0} | {n: v for n, v in one.features.items() if n in names}, one.right) for one in firsts]
+    rows = [
+        ({"base": 1.0} | {n: v for n, v in one.features.items() if n in names}, one.right, one.choice.weight)
+        for one in firsts
+    ]
     fitted: Weights = defaultdict(float, PRIOR)
     steps: Weights = defaultdict(lambda: 1e-6)
     summed: Weights = defaultdict(float)
     for round_ in range(rounds):
         luck.shuffle(rows)
-        for row, right in rows:
-            error = float(right) - chance(fitted, row)
+        for row, right, weight in rows:
+            error = weight * (float(right) - chance(fitted, row))
             for name, value in row.items():
                 slope = error * value - (shrink * (fitted[name] - PRIOR.get(name, 0.0)) if name != "base" else 0.0)
                 steps[name] += slope * slope
@@ -333,7 +350,8 @@ def fit(
         (one, chance(rank, {"base": 1.0, **one.features})) for part, rank in zip(parts, apart, strict=True)
         for one in firsts if one.choice.schema in part
     ]  # fmt: skip
-    scale = {name: least([(belief, one.right) for one, belief in called], target) for name, target in TARGETS.items()}
+    real = [(belief, one.right) for one, belief in called if not one.choice.made]
+    scale = {name: least(real, target) for name, target in TARGETS.items()}
     return fitted, sure, scale, called
 
 
@@ -358,14 +376,17 @@ def tell(
     right = sum(one.right for one, _ in called) / len(asked)
     print(f"{title}: {len(asked)} questions, some reading right {possible:.1%}, the first {right:.1%}")
     for name, bound in scale.items():
-        sure = [one.right for one, belief in called if belief >= bound]
+        sure = [one.right for one, belief in called if belief >= bound and not one.choice.made]
         share, good = len(sure) / len(asked), sum(sure) / max(1, len(sure))
         print(f"  {name} from {bound:.3f}: {len(sure)} answers ({share:.1%}), {good:.1%} right")
-    beliefs = [belief for one, belief in called if not one.choice.answerable]
-    if beliefs:
-        low = sum(belief < 0.1 for belief in beliefs) / len(beliefs)
-        sure_of = sum(belief >= scale["half"] for belief in beliefs)
-        print(f"  not answerable: {len(beliefs)}, below 0.1 {low:.1%}, at half or more {sure_of}")
+    for kind in (False, True):
+        beliefs = [belief for one, belief in called if not one.choice.answerable and one.choice.made == kind]
+        if beliefs:
+            low = [sum(belief < bound for belief in beliefs) / len(beliefs) for bound in (0.1, 0.2, scale["half"])]
+            print(
+                f"  not answerable{', made so' if kind else ''}: {len(beliefs)}, below 0.1, 0.2, half",
+                *(f"{share:.0%}" for share in low),
+            )
 
 
 def written(rank: Mapping[str, float], sure: Mapping[str, float], scale: Mapping[str, float]) -> str:
