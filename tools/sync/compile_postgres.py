@@ -48,7 +48,8 @@ def document_columns(plan: SyncPlan, shape: TableSchema) -> str:
         _moment(columns[plan.date]) if plan.date else "NULL",
         _data(plan, columns),
     )
-    return ", ".join(parts)
+    # An unnamed cast keeps its column's name, and ORDER BY would take the text for the column
+    return ", ".join(f'{part} AS "document {number}"' for number, part in enumerate(parts))
 
 
 def key_text(plan: SyncPlan, shape: TableSchema) -> str:

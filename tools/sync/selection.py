@@ -86,8 +86,8 @@ class Selection:
         )
 
     def _select(self, columns: str) -> str:
-        quoted = _DIALECTS[self.dialect].quoted
-        order = self.order or ", ".join(quoted(name) for name in self.plan.key)
+        names = _DIALECTS[self.dialect]
+        order = self.order or ", ".join(f"{names.table(self.shape)}.{names.quoted(name)}" for name in self.plan.key)
         return self.unordered(columns) + (f" ORDER BY {order}" if order else "") + self.part
 
 
