@@ -77,6 +77,23 @@ def configure(settings: Settings) -> None:
         logging.getLogger(name).setLevel(level)
 
 
+def unless_configured() -> None:
+    """Let warnings go to stderr, and nothing else anywhere, where `configure` was not called: stdout is for data."""
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            blot_out,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+
+
 def _files(settings: Settings) -> list[logging.Handler]:
     """The files of the settings, each with what belongs in it; none where no folder is named."""
     if settings.log_dir is None:

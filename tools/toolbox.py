@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from tools import logs
 from tools.connectors import Connectors
 from tools.connectors.base import Frozen
 from tools.credentials import Secrets, secret_key
@@ -64,6 +65,7 @@ async def open_toolbox(settings: Settings) -> AsyncIterator[Toolbox]:
             "Neither TABLETALK_DATABASE_URL and TABLETALK_REDIS_URL nor embedded servers are at hand; "
             "start with `make run`."
         )
+    logs.unless_configured()
     store = Store(settings.database_url.get_secret_value())
     queue = Queue(settings.redis_url.get_secret_value(), settings.job_seconds)
     limiter = Limiter(settings.redis_url.get_secret_value())

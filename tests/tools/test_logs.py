@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +51,15 @@ def test_no_secret_is_written(capsys: pytest.CaptureFixture[str], log_format: st
     assert "hunter2" not in written.replace('int("postgresql://app:hunter2@db/store")', "")  # the line of source
     assert "mysql://root:***@db/x" in written
     assert "12" in written
+
+
+def test_where_nothing_was_said_warnings_go_to_stderr_and_stdout_is_left_alone() -> None:
+    program = (
+        "import structlog; from tools import logs; logs.unless_configured(); log = structlog.get_logger('x')\n"
+        "log.info('quiet'); log.warning('loud', url='mysql://root:hunter2@db/x')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "event='loud' url='mysql://root:***@db/x'\n")
 
 
 def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
