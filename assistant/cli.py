@@ -90,14 +90,17 @@ def migrate() -> None:
 @app.command()
 def demo(
     renew: Annotated[bool, typer.Option(help="Only bring it up to today; a shop that was forgotten stays so.")] = False,
+    sync: Annotated[bool, typer.Option(help="Have a worker make its rows searchable as documents.")] = True,
 ) -> None:
-    """Make, register and train the sample shop, as far as it is missing."""
+    """Make, register and train the sample shop, as far as it is missing, and have it synced."""
     from tools import databases
     from tools import demo as shop
 
     async def work(box: "Toolbox", actor: "Actor") -> None:
         if not renew or any(found.name == "shop" for found in await databases.list_databases(box, actor)):
-            await shop.install(box, actor)
+            ours = await shop.install(box, actor)
+            if ours and sync:
+                await shop.make_searchable(box, actor)
 
     with_box(work)
 

@@ -11,10 +11,10 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
-from tools import databases, jobs, schemas
+from tools import databases, jobs, schemas, sync
 from tools.connectors.base import Address
 from tools.demo.seeds import Connection, seed_postgres
-from tools.errors import Conflict, NotAllowed, NotFound, StoreUnavailable, Upstream
+from tools.errors import Conflict, NotAllowed, NotFound, StoreUnavailable, TooMany, Upstream
 from tools.toolbox import Actor, Toolbox
 
 log = structlog.get_logger(__name__)
@@ -34,18 +34,18 @@ class Place:
     schema: str
 
 
-async def install(box: Toolbox, actor: Actor) -> None:
+async def install(box: Toolbox, actor: Actor) -> bool:
     """Make, register and train the sample shop, as far as any of that is missing or its data has become stale.
 
-    NotAllowed says what the store's account would need; a database that is registered as `shop` already and is
-    another one is left alone.
+    NotAllowed says what the store's account would need. False when a database that is registered as `shop` already is
+    another one: it is left alone.
     """
     assert box.settings.database_url is not None  # an open toolbox has one
     url = make_url(box.settings.database_url.get_secret_value())
     found = await _registered(box, actor)
     if found is not None and found.host != _host(url):
         log.info("another database is registered as shop, no sample made", host=found.host)
-        return
+        return False
     async with _connected(url) as admin:
         place = await _place(admin, url)
     async with _connected(url.set(database=place.database)) as admin:
@@ -59,6 +59,15 @@ async def install(box: Toolbox, actor: Actor) -> None:
     if found is None:
         found = await databases.register(box, actor, NAME, address)
     await _train(box, actor, found)
+    return True
+
+
+async def make_searchable(box: Toolbox, actor: Actor) -> None:
+    """Have a worker make documents of the shop's rows, beside whatever else is done; nobody waits for it."""
+    try:
+        await sync.start_sync(box, actor, NAME)
+    except (Conflict, NotFound, TooMany) as refused:
+        log.info("the sample shop is not synced now", reason=str(refused))
 
 
 async def _registered(box: Toolbox, actor: Actor) -> databases.Database | None:

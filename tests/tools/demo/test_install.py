@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
 from tests.conftest import MYSQL
-from tools import databases, demo, jobs, schemas
+from tools import databases, demo, documents, jobs, schemas, sync
 from tools.settings import Settings
 from tools.store.models import DatabaseRow
 from tools.toolbox import Actor, Toolbox
@@ -106,6 +106,23 @@ async def test_the_shop_is_registered_read_only_and_trained(toolbox: Toolbox, ac
     assert readable
 
 
+async def test_who_complained_is_found_in_the_shop(toolbox: Toolbox, actor: Actor) -> None:
+    assert await demo.install(toolbox, actor)
+    await demo.make_searchable(toolbox, actor)
+    await demo.make_searchable(toolbox, actor)  # one is under way
+    (job,) = await jobs.list_jobs(toolbox, actor, kind="sync")
+    await jobs.attempt(toolbox, job.id, lambda _: sync.run_sync)
+    (job,) = await jobs.list_jobs(toolbox, actor, kind="embed")
+    await jobs.attempt(toolbox, job.id, lambda _: documents.run_embedding)
+
+    found = await documents.search_documents(toolbox, actor, "find the customer who complained about late delivery")
+    assert {hit.entity for hit in found.hits} == {"customer"}
+    for hit in found.hits:
+        claims = [await documents.document(toolbox, actor, one.id) for one in hit.evidence]
+        assert claims[0].data["type"] == "late delivery"
+        assert str(claims[0].data["customer_id"]) == hit.source_key
+
+
 async def test_an_account_with_few_rights_gets_it_in_a_schema(
     toolbox: Toolbox, actor: Actor, settings: Settings
 ) -> None:
@@ -141,6 +158,6 @@ async def test_a_shop_of_ones_own_is_left_alone(toolbox: Toolbox, actor: Actor, 
                 credentials=b"",
             )
         )
-    await demo.install(toolbox, actor)
+    assert not await demo.install(toolbox, actor)
     assert (await databases.get(toolbox, actor, "shop")).host == "db.example.org"
     assert await jobs.list_jobs(toolbox, actor) == ()
