@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from assistant import printing
+from assistant.cli_embed import embed_app
 from assistant.cli_jobs import exit_code, jobs_app, schedules_app, sync_command
 from assistant.command_line import As, Json, ready, url_of, with_box
 from assistant.evaluate_cli import evaluate_command
@@ -35,6 +36,7 @@ databases_app = typer.Typer(help="Databases to ask.", no_args_is_help=True)
 user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 app.add_typer(databases_app, name="databases")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(embed_app, name="embed")
 app.add_typer(schedules_app, name="schedules")
 app.add_typer(user_app, name="user")
 app.command("eval")(evaluate_command)

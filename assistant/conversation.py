@@ -68,15 +68,19 @@ async def run(
     *,
     database: str | None = None,
     approvals: Mapping[str, bool] | None = None,
+    page: Any = None,
+    language: str = "",
 ) -> AsyncIterator[Event]:
     """Carry out one turn in the conversation `actor.conversation_id` (a new one when it is None).
 
     Give `message`, or `approvals` (call id -> yes or no) to answer an ApprovalNeeded; a `database` that is named is
-    from then on the one the conversation is about. Errors raised on purpose end the turn as a Failed event; what was
-    done until then is saved, also when the consumer stops early.
+    from then on the one the conversation is about. `page` is what a page around the chat tells of itself, `language`
+    what to answer in where the person's own is not known. Errors raised on purpose end the turn as a Failed event;
+    what was done until then is saved, also when the consumer stops early.
     """
     actor = actor if actor.conversation_id else actor.model_copy(update={"conversation_id": uuid4().hex})
     turn = _Turn(box, actor, message, approvals or {}, database)
+    turn.desk.page, turn.desk.language = page, language
     try:
         async for event in turn.events():
             yield event

@@ -17,10 +17,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant import health
-from assistant.accounts import find_person
 from assistant.agent import agent, choose_model
 from assistant.api import create_api, mount
 from assistant.chat import runtime
+from assistant.embed import actor_called
+from assistant.embed.doors import FOR_OTHER_PAGES
+from assistant.embed.doors import router as embed_doors
+from assistant.embed.frame import PATH, Frame
 from assistant.loopback import is_loopback
 from assistant.mcp import Mcp
 from assistant.observing import Observed
@@ -77,6 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(downloads())
     mount(app, api)
     app.router.routes.append(Route("/mcp", mcp))
+    app.include_router(embed_doors)
+    app.mount(PATH, Frame(lambda: app.router, CONTENT_SECURITY))
     app.include_router(unknown)
     mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
     runtime.mend(_tell)
@@ -102,7 +107,7 @@ def downloads() -> APIRouter:
     ) -> Actor:
         if user is None:
             raise NotAllowed("Sign in first.")
-        return await find_person(request.app.state.box.store, user.identifier)
+        return await actor_called(request.app.state.box, user.identifier)
 
     @router.get("/files/queries/{query_id}.{kind}")
     async def download(
@@ -141,7 +146,8 @@ class SameOrigin:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        reason = self._refusal(headers.get("host", ""), headers.get("origin"))
+        origin = None if scope["path"] in FOR_OTHER_PAGES else headers.get("origin")
+        reason = self._refusal(headers.get("host", ""), origin)
         if reason is None:
             return await self._app(scope, receive, _with_policy(send))
         if scope["type"] == "websocket":
@@ -161,9 +167,11 @@ def _with_policy(send: Send) -> Send:
     async def sending(message: object) -> None:
         assert isinstance(message, dict)
         if message["type"] == "http.response.start":
+            # A frame for another page brings a policy of its own.
+            own = any(name.lower() == b"content-security-policy" for name, _ in message["headers"])
             message["headers"] = [
                 *message["headers"],
-                (b"content-security-policy", CONTENT_SECURITY.encode()),
+                *([] if own else [(b"content-security-policy", CONTENT_SECURITY.encode())]),
                 (b"x-content-type-options", b"nosniff"),
                 (b"referrer-policy", b"same-origin"),
             ]

@@ -35,6 +35,10 @@ class Desk:
     """The database in hand: the one last asked; tools may set it."""
     found: dict[str, float] = field(default_factory=dict)
     """Qualified table name -> retrieval score in this turn."""
+    page: Any = None
+    """JSON that the page around the chat tells of itself: data, like rows."""
+    language: str = ""
+    """What to answer in where the person's own is not known: `German`."""
     memory: dict[str, Any] = field(default_factory=dict)
     """JSON kept with the conversation from turn to turn: what a follow-up needs."""
     reading: Reading | None = None

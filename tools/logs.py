@@ -33,6 +33,7 @@ QUIET = {
     "httpcore": "WARNING",
     "rq": "WARNING",
     "alembic": "WARNING",
+    "mcp": "WARNING",
     "sqlglot": "ERROR",
 }
 """Libraries that narrate what is no news to anybody: that a statement is no SELECT, say, the guard tells."""

@@ -15,6 +15,11 @@ def at_most(role: Role, most: Role) -> Role:
     return min(role, most, key=ORDER.index)
 
 
+def only_own(actor: Actor) -> bool:
+    """Whether a person sees no more than their own work: guests share a workspace, but are no team."""
+    return actor.door == "widget"
+
+
 def may_change(actor: Actor, deed: str) -> None:
     """Raise NotAllowed for a viewer; `deed` is what was asked for, as in "train tables"."""
     _require(actor, "editor", deed, "ask an editor or admin")

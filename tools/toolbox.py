@@ -30,12 +30,14 @@ class Actor(Frozen):
     user_name: str
     workspace_id: UUID
     role: Role = "admin"
-    door: Literal["chat", "rest", "mcp", "cli", "worker"] = "chat"
+    door: Literal["chat", "widget", "rest", "mcp", "cli", "worker"] = "chat"
     conversation_id: str | None = None
     attributes: dict[str, str] = Field(default_factory=dict)
     """What row policies ask: `region` -> `north`; of the account, or of a signed widget token."""
     tables: tuple[str, ...] = ()
     """Where not empty, the only tables they see, as patterns: `shop.*`, `shop.orders`, `shop.public.orders`."""
+    sql_shown: bool = True
+    """Whether the person may read the SQL behind an answer."""
     address: str = ""
     """Where the request came from; empty for the command line and the workers."""
 

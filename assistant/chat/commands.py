@@ -4,9 +4,11 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import chainlit as cl
 from chainlit.types import CommandDict
 from sqlalchemy import select
 
+from assistant import embed
 from assistant.chat import syncing
 from assistant.chat.door import actor, door
 from assistant.chat.draw_result import short_names
@@ -209,6 +211,20 @@ async def _model(box: Toolbox, _person: Actor, _rest: str) -> None:
     await say(f"Questions are read by **{model}**. TABLETALK_MODEL sets it." if model else NO_MODEL)
 
 
+async def _embed(box: Toolbox, person: Actor, rest: str) -> None:
+    keys = [one for one in await embed.list_keys(box, person) if one.revoked_at is None]
+    if not rest:
+        rows = [(one.name, ", ".join(one.origins), ", ".join(one.tables), one.role) for one in keys]
+        title, card = _listed("Widget keys", ("name", "pages of", "tables", "role"), rows)
+        await say(f"{title}\n\nThe chat in your own pages: `tabletalk embed create` makes a key.", card)
+        return
+    key = await embed.find_key(box, person, rest)
+    address = cl.context.session.environ.get("HTTP_ORIGIN") or "http://localhost"
+    token = "" if key.anonymous_daily else "\n`data-token` is where your own server signs who its user is."
+    pages = f"This line puts **{key.look.title}** into pages of {', '.join(key.origins)}:"
+    await say(f"{pages}\n\n```html\n{embed.snippet(key, address)}\n```{token}")
+
+
 async def _help(_box: Toolbox, _person: Actor, _rest: str) -> None:
     rows = tuple((f"/{name} {command.usage}".strip(), command.description) for name, command in COMMANDS.items())
     await say(
@@ -264,6 +280,7 @@ COMMANDS: dict[str, Command] = {
     "examples": Command("[database]", "Verified queries", "badge-check", _examples),
     "notes": Command("[database]", "What people noted about the data", "sticky-note", _notes),
     "register": Command("[name]", "Connect a database", "plug", _register),
+    "embed": Command("[key]", "The chat in your own pages", "app-window", _embed),
     "model": Command("", "Which model reads the questions", "cpu", _model),
     "help": Command("", "All commands", "circle-help", _help),
 }

@@ -25,7 +25,7 @@ async def props(box: Toolbox, actor: Actor, query_id: UUID) -> dict[str, Any]:
     shown = {
         "query_id": str(query.id),
         "database": query.database,
-        "sql": query.sql_executed or query.sql_asked,
+        "sql": (query.sql_executed or query.sql_asked) if actor.sql_shown else "",
         "tables": short_names(query.tables),
         "milliseconds": query.milliseconds or 0,
         "liked": query.liked,
@@ -37,7 +37,7 @@ async def props(box: Toolbox, actor: Actor, query_id: UUID) -> dict[str, Any]:
         **shown,
         **_said(query.answer),
         **_laid_out(query, query.result),
-        "saveable": query.question is not None,
+        "saveable": query.question is not None and actor.role != "viewer",
         "verified": query.question is not None and await _is_verified(box, actor, query),
     }
 

@@ -5,6 +5,7 @@ Chainlit loads this file by its path, registers what is decorated, and keeps one
 
 import math
 import warnings
+from typing import Any
 
 import chainlit as cl
 from chainlit.server import sio
@@ -15,12 +16,13 @@ from starlette.datastructures import Headers
 
 from assistant import accounts
 from assistant.address import client_address
-from assistant.chat import commands, runtime, turn
+from assistant.chat import commands, in_page, runtime, turn
 from assistant.chat.actions import register_actions
 from assistant.chat.cards import draw
 from assistant.chat.door import actor, door
 from assistant.chat.history import ChatHistory
 from assistant.chat.screen import say, watch
+from assistant.embed import PREFIX
 from tools.errors import AssistantError, NotSignedIn, TooMany
 from tools.settings import load_settings
 
@@ -66,8 +68,10 @@ else:
 
 
 @cl.set_chat_profiles
-async def profiles(_user: cl.User | None) -> list[cl.ChatProfile]:
+async def profiles(user: cl.User | None) -> list[cl.ChatProfile]:
     """One profile: Chainlit shows its text and starters on the first screen."""
+    if user is not None and user.identifier.startswith(PREFIX):
+        return [await in_page.profile(user.identifier)]
     starters = [cl.Starter(label=label, message=message) for label, message in STARTERS]
     text = runtime.welcome()
     if not door().box.settings.model:
@@ -79,13 +83,16 @@ async def profiles(_user: cl.User | None) -> list[cl.ChatProfile]:
 @cl.on_chat_start
 async def begin() -> None:
     """Offer the commands."""
-    await cl.context.emitter.set_commands(commands.MENU)
+    if await in_page.is_there():
+        await in_page.begin()
+    else:
+        await cl.context.emitter.set_commands(commands.MENU)
 
 
 @cl.on_chat_resume
 async def resume(thread: ThreadDict) -> None:
     """Offer the commands and follow jobs that still run; the cards themselves come drawn with the thread."""
-    await cl.context.emitter.set_commands(commands.MENU)
+    await begin()
     person = await actor()
     cards = await door().history.cards(thread["id"])
     boards = [card for card in cards if card.whole_board]
@@ -102,7 +109,19 @@ async def hear(message: cl.Message) -> None:
     text = f"/{message.command} {typed}" if message.command and not typed.startswith("/") else typed
     command = commands.parse(text)
     try:
-        await (turn.take(text) if command is None else commands.carry_out(command))
+        if await in_page.is_there():
+            await in_page.hear(text)
+        else:
+            await (turn.take(text) if command is None else commands.carry_out(command))
+    except AssistantError as error:
+        await say(f"**{error.title}.** {error}")
+
+
+@cl.on_window_message
+async def from_page(data: Any) -> None:
+    """Take what the page around the chat says."""
+    try:
+        await in_page.from_page(data)
     except AssistantError as error:
         await say(f"**{error.title}.** {error}")
 

@@ -26,9 +26,9 @@ from chainlit.user import PersistedUser, User
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.accounts import find_person
 from assistant.chat.cards import StoredCard, draw_all, element
-from tools.errors import NotAllowed, NotFound
+from assistant.embed import actor_called
+from tools.errors import NotAllowed, NotFound, NotSignedIn
 from tools.jobs.patience import patiently
 from tools.toolbox import Actor, Toolbox
 
@@ -94,8 +94,8 @@ class ChatHistory(BaseDataLayer):
     async def get_user(self, identifier: str) -> PersistedUser | None:
         """Give the person called `identifier`, or None."""
         try:
-            person = await find_person(self._box.store, identifier)
-        except NotFound:
+            person = await actor_called(self._box, identifier)
+        except (NotFound, NotSignedIn):
             return None
         return PersistedUser(
             id=str(person.user_id),
@@ -180,7 +180,7 @@ class ChatHistory(BaseDataLayer):
                 text("SELECT id, step_id, data FROM chat.cards WHERE thread_id = :id ORDER BY created_at"),
                 {"id": thread_id},
             )
-        person = await find_person(self._box.store, owner.person)
+        person = await actor_called(self._box, owner.person)
         actor = person.model_copy(update={"conversation_id": thread_id})
         stored = [StoredCard(id=card.id, step_id=card.step_id, thread_id=thread_id, data=card.data) for card in cards]
         thread = _thread(thread_id, owner.name, owner.created_at, person)
@@ -244,7 +244,7 @@ class ChatHistory(BaseDataLayer):
         if owner is None:
             return None
         try:
-            person = await find_person(self._box.store, owner.person)
+            person = await actor_called(self._box, owner.person)
         except NotFound:
             return None
         return person.model_copy(update={"conversation_id": thread_id})
@@ -308,7 +308,7 @@ class ChatHistory(BaseDataLayer):
             raise NotAllowed("Sign in first; a conversation belongs to a person.")
 
         async def write() -> None:
-            person = await find_person(self._box.store, user.identifier)
+            person = await actor_called(self._box, user.identifier)
             async with self._box.store.begin(person.workspace_id) as session:
                 await _open(session, thread_id, person)
                 await session.execute(text(sql), {"workspace": person.workspace_id, **values})
@@ -336,7 +336,7 @@ class ChatHistory(BaseDataLayer):
                 text("SELECT name FROM tabletalk.users WHERE id = :id"),
                 {"id": UUID(user_id) if user_id else None},
             )
-        return await find_person(self._box.store, name or "")
+        return await actor_called(self._box, name or "")
 
 
 async def _open(session: AsyncSession, thread_id: str, person: Actor) -> None:

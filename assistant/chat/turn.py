@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any, cast
+from uuid import UUID
 
 import chainlit as cl
 from chainlit.utils import utc_now
@@ -13,7 +14,7 @@ from assistant import conversation
 from assistant.chat.door import actor, door
 from assistant.chat.screen import show_data
 from assistant.events import ApprovalNeeded, Done, Event, Failed, Shown, TextDelta, ToolCalled, ToolReturned
-from tools.cards import Choice, ChoicesCard
+from tools.cards import Choice, ChoicesCard, ResultCard
 
 STEPS = {
     "find_tables": ("Looking up tables", "Looked up tables"),
@@ -51,13 +52,20 @@ YES = {"delete_schedule": "Delete it", "forget_database": "Forget it", "untrain_
 """Tool -> the button that approves it."""
 
 
-async def take(message: str | None, approvals: Mapping[str, bool] | None = None) -> None:
-    """Run one turn and show it; a turn that is stopped says so."""
+async def take(
+    message: str | None, approvals: Mapping[str, bool] | None = None, *, page: Any = None, language: str = ""
+) -> "Screen":
+    """Run one turn and show it, and give what it showed; a turn that is stopped says so."""
     person = await actor()
-    screen = Screen(refused={call for call, yes in (approvals or {}).items() if not yes})
+    refused = {call for call, yes in (approvals or {}).items() if not yes}
+    screen = Screen(refused, quiet=person.door == "widget", sql_shown=person.sql_shown)
     try:
+        box = door().box
         # A generator, so that leaving it early ends it here and now.
-        run = cast(AsyncGenerator[Event, None], conversation.run(door().box, person, message, approvals=approvals))
+        run = cast(
+            AsyncGenerator[Event, None],
+            conversation.run(box, person, message, approvals=approvals, page=page, language=language),
+        )
         async with aclosing(run) as events:
             async for event in events:
                 await screen.show(event)
@@ -66,6 +74,7 @@ async def take(message: str | None, approvals: Mapping[str, bool] | None = None)
         raise
     finally:
         await screen.close()
+    return screen
 
 
 def in_background(message: str | None, approvals: Mapping[str, bool] | None = None) -> None:
@@ -87,9 +96,13 @@ def in_background(message: str | None, approvals: Mapping[str, bool] | None = No
 class Screen:
     """What one turn has put on the screen so far."""
 
-    def __init__(self, refused: Collection[str] = ()) -> None:
-        """Begin with nothing shown; calls that were refused are not shown as steps."""
-        self._refused = refused
+    def __init__(self, refused: Collection[str] = (), *, quiet: bool = False, sql_shown: bool = True) -> None:
+        """Begin with nothing shown; calls that were refused are not shown as steps, `quiet` ones without details."""
+        self._refused, self._quiet, self._sql_shown = refused, quiet, sql_shown
+        self.words: list[str] = []
+        """What was said, piece by piece."""
+        self.results: list[UUID] = []
+        """Queries whose results were shown."""
         self._message: cl.Message | None = None
         self._steps: dict[str, cl.Step] = {}
 
@@ -108,6 +121,7 @@ class Screen:
                 await self._text(f"{prompt} ")
                 await self._card(card.model_copy(update={"prompt": ""}).model_dump(mode="json"))
             case Shown(card=card):
+                self.results += [card.query_id] if isinstance(card, ResultCard) else []
                 await self._card(card.model_dump(mode="json"))
             case ApprovalNeeded(calls=calls):
                 yes = YES.get(calls[0].tool, "Do it") if len(calls) == 1 else "Do it"
@@ -139,6 +153,7 @@ class Screen:
         if self._message is None:
             self._message = cl.Message("")
             self._message.created_at = utc_now()
+        self.words.append(text)
         await self._message.stream_token(text)
 
     async def _card(self, data: dict[str, Any]) -> None:
@@ -151,7 +166,7 @@ class Screen:
 
     async def _begin(self, call: ToolCalled) -> None:
         doing = STEPS.get(call.name, (call.name.replace("_", " ").capitalize(),))[0]
-        sql = call.args.get("sql")
+        sql = call.args.get("sql") if self._sql_shown else None
         above = cl.context.current_step
         step = cl.Step(
             name=doing, type="tool", show_input="sql" if sql else False, parent_id=above.id if above else None
@@ -176,7 +191,7 @@ class Screen:
         elif named:
             step.name = named[1]
         # Of a query that ran the card below shows more than its summary could.
-        step.output = "" if returned.ok and returned.name in QUERIES else returned.summary
+        step.output = "" if self._quiet or (returned.ok and returned.name in QUERIES) else returned.summary
         # Step.output guesses a language; what tools say is plain text.
         step.language = "text"
         step.end = utc_now()

@@ -28,6 +28,8 @@ from assistant.offline.turn import Turn
 from tools.desk import Desk
 
 NAME = "offline"
+NOT_HERE = "That cannot be done here; ask about the data instead."
+"""A door may offer fewer tools than there are."""
 PIECE = re.compile(r"\s*(?:\S+\s*){1,3}|\s+")
 """What is streamed at a time: a few words, since each piece costs a pass through the agent."""
 
@@ -88,6 +90,8 @@ class OfflineModel(Model):
 
 def _parts(step: Step, known: dict[str, set[str]]) -> list[ModelResponsePart]:
     """The step as the parts of a response; arguments a tool does not take are left out."""
+    if any(call.tool not in known for call in step.calls):
+        return [TextPart(NOT_HERE)]
     parts: list[ModelResponsePart] = [TextPart(step.text)] if step.text else []
     parts.extend(ToolCallPart(call.tool, _arguments(call, known.get(call.tool))) for call in step.calls)
     return parts or [TextPart("There is nothing to say to that.")]

@@ -136,3 +136,22 @@ def test_the_kept_key_is_replaced_while_nothing_runs(tmp_path: Path) -> None:
         assert "1 credential(s)" in done.stderr
         assert (Path(folder) / "secret_key").read_text() != before
         assert command(alone, "databases", "check", "own").returncode == 0
+
+
+def test_a_widget_key_from_making_to_revoking(run: Run, local: Settings) -> None:
+    with servers(local) as filled:
+        assert filled.database_url is not None
+        url = filled.database_url.get_secret_value()
+    assert run("databases", "register", "pages", TABLETALK_REGISTER_URL=url).returncode == 0
+    wanted = ("embed", "create", "portal", "--origin", "https://portal.example.com", "--tables", "pages")
+    made = run(*wanted, "--accent", "#7a1e4a", "--address", "https://chat.example.com")
+    assert made.returncode == 0, made.stderr
+    assert "tts_" in made.stderr
+    assert "tts_" not in made.stdout
+    assert made.stdout.startswith('<script src="https://chat.example.com/embed/widget.js?key=ttw_')
+    assert run("embed", "show", "portal", "--address", "https://chat.example.com").stdout == made.stdout
+    assert [one["name"] for one in json.loads(run("embed", "list", "--json").stdout)] == ["portal"]
+    dull = run("embed", "create", "dull", "--origin", "https://x.example", "--tables", "pages", "--theme", "blue")
+    assert (dull.returncode, dull.stderr[:32]) == (1, "tabletalk: The chat cannot look ")
+    assert json.loads(run("embed", "revoke", "portal", "--json").stdout)[0]["revoked_at"]
+    assert run("databases", "forget", "pages", "--yes").returncode == 0

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from tools.connectors.base import Address
 from tools.credentials import Secrets
-from tools.store.models import DatabaseRow
+from tools.store.models import DatabaseRow, WidgetKeyRow
 from tools.toolbox import Toolbox
 
 
@@ -35,6 +35,10 @@ def address_of(secrets: Secrets, row: DatabaseRow) -> Address:
     )
 
 
+SEALED: tuple[tuple[Any, str], ...] = ((DatabaseRow, "credentials"), (WidgetKeyRow, "secret"))
+"""Everything in the store that is encrypted with the secret key."""
+
+
 async def rotate_key(box: Toolbox, old_key: str, new_key: str) -> int:
     """Encrypt every credential anew, from `old_key` to `new_key`, all or none; returns how many were.
 
@@ -44,9 +48,12 @@ async def rotate_key(box: Toolbox, old_key: str, new_key: str) -> int:
     old, new = Secrets(old_key), Secrets(new_key)
     changed = 0
     async with box.store.begin_for_all() as session:
-        for row in await session.scalars(select(DatabaseRow).order_by(DatabaseRow.id).with_for_update()):
-            if row.credentials.startswith(new.key_id):
-                continue
-            row.credentials = new.seal(old.open(row.credentials, row.workspace_id, row.id), row.workspace_id, row.id)
-            changed += 1
+        for table, column in SEALED:
+            for row in await session.scalars(select(table).order_by(table.id).with_for_update()):
+                sealed: bytes = getattr(row, column)
+                if sealed.startswith(new.key_id):
+                    continue
+                plain = old.open(sealed, row.workspace_id, row.id)
+                setattr(row, column, new.seal(plain, row.workspace_id, row.id))
+                changed += 1
     return changed

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tools import audit
 from tools.errors import Conflict, NotFound, StoreUnavailable
 from tools.jobs.job import Job, JobEvent, State, event_of, job_of
-from tools.rights import may_change
+from tools.rights import may_change, only_own
 from tools.store.models import LIVE_STATES, JobEventRow, JobRow, User
 from tools.toolbox import Actor, Toolbox
 
@@ -92,6 +92,8 @@ async def list_jobs(
     `before` is the number of the last one seen: those behind it come.
     """
     query = _jobs().where(JobRow.workspace_id == actor.workspace_id).order_by(JobRow.id.desc()).limit(limit)
+    if only_own(actor):
+        query = query.where(JobRow.created_by == actor.user_id)
     if states:
         query = query.where(JobRow.state.in_(states))
     if kind:
@@ -285,6 +287,8 @@ def _job(row: Row[JobRow, str]) -> Job:
 
 async def _find(session: AsyncSession, actor: Actor, job_id: int, *, lock: bool = False) -> Job:
     query = _jobs().where(JobRow.id == job_id, JobRow.workspace_id == actor.workspace_id)
+    if only_own(actor):
+        query = query.where(JobRow.created_by == actor.user_id)
     if lock:
         query = query.with_for_update(of=JobRow)
     row = (await session.execute(query.execution_options(populate_existing=True))).first()

@@ -13,6 +13,7 @@ from tools.databases import Database
 from tools.errors import NotFound
 from tools.queries.answer import Answer
 from tools.reach import reaches
+from tools.rights import only_own
 from tools.store.models import QueryRow, User
 from tools.toolbox import Actor, Toolbox
 
@@ -143,6 +144,7 @@ async def _seen(box: Toolbox, session: AsyncSession, actor: Actor) -> ColumnElem
             QueryRow.database_id.is_(None), QueryRow.database_id.not_in(bound), *(_under(*one) for one in bound.items())
         ),
         not_(orphan) if actor.role != "admin" else true(),
+        QueryRow.created_by == actor.user_id if only_own(actor) else true(),
     )
 
 

@@ -31,7 +31,10 @@ UNOWNED = {"tabletalk.alembic_version"}
 
 VISIBLE = {
     "tabletalk.workspaces": f"id = {HERE}",
-    "tabletalk.users": f"id IN (SELECT user_id FROM tabletalk.members WHERE workspace_id = {HERE})",  # noqa: S608
+    "tabletalk.users": (
+        f"id IN (SELECT user_id FROM tabletalk.members WHERE workspace_id = {HERE} "  # noqa: S608
+        f"UNION ALL SELECT user_id FROM tabletalk.widget_guests WHERE workspace_id = {HERE})"
+    ),
 }
 """Which rows a workspace sees, where that is not told by `workspace_id`."""
 

@@ -536,6 +536,46 @@ class SyncRejectRow(Row):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class WidgetKeyRow(Owned, Row):
+    """What puts the chat into somebody's pages: which pages, whose data, and how it looks there."""
+
+    __tablename__ = "widget_keys"
+    __table_args__ = (UniqueConstraint("workspace_id", "name"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str]
+    public_id: Mapped[str] = mapped_column(unique=True)
+    """Stands in the page's source: it names the key and proves nothing."""
+    secret: Mapped[bytes]
+    """Signs who the page's users are; AES-GCM, bound to workspace and row id."""
+    origins: Mapped[list[Any]]
+    """Pages that may show it: `https://portal.example.com`, `https://*.example.com`."""
+    tables: Mapped[list[Any]]
+    """Tables its users see, as patterns."""
+    role: Mapped[str] = mapped_column(server_default="viewer")
+    look: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """Theme, accent colour, language, title, and whether queries are shown."""
+    anonymous_daily: Mapped[int] = mapped_column(server_default="0")
+    """Questions a day, of all who come without a token; 0 lets none in."""
+    revoked_at: Mapped[datetime | None]
+
+
+class WidgetGuestRow(Row):
+    """Somebody who uses the chat in another's page: a user without a membership, known by what the page signed."""
+
+    __tablename__ = "widget_guests"
+    __table_args__ = (UniqueConstraint("key_id", "subject"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey(Workspace.id, ondelete="CASCADE"), index=True)
+    key_id: Mapped[UUID] = mapped_column(ForeignKey(WidgetKeyRow.id, ondelete="CASCADE"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), unique=True)
+    subject: Mapped[str]
+    """What the page calls them."""
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    anonymous: Mapped[bool] = mapped_column(server_default=text("false"))
+    good_until: Mapped[datetime]
+    """When their session ends, unless the page vouches for them again."""
+
+
 class ConversationRow(Owned, Row):
     """A conversation, by the id every door uses for it (Chainlit's thread id)."""
 

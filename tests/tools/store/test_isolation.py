@@ -28,6 +28,7 @@ ACROSS_WORKSPACES = {
     "assistant/accounts/tokens.py": "a session is found by its token",
     "assistant/chat/history.py": "Chainlit asks by a conversation's id before it knows whether the person may see it",
     "assistant/doctor.py": "looks at everything, for whoever runs the machine",
+    "assistant/embed/guests.py": "a page names a key, and a key tells its workspace only once it is found",
     "tools/databases/credentials.py": "a new key is for all credentials",
     "tools/documents/indexes.py": "one index serves the vectors of everybody",
     "tools/jobs/census.py": "counts jobs for whoever runs the machine, and names nobody",

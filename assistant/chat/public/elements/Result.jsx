@@ -347,7 +347,7 @@ parts.Result ??= function Result({ card, act, say }) {
           )}
         </span>
         <span className="tt-actions">
-          <button onClick={() => toggle('sql')} aria-expanded={open === 'sql'}>{open === 'sql' ? 'Hide SQL' : 'Show SQL'}</button>
+          {card.sql && <button onClick={() => toggle('sql')} aria-expanded={open === 'sql'}>{open === 'sql' ? 'Hide SQL' : 'Show SQL'}</button>}
           <a href={`/files/queries/${card.query_id}.csv`} download>CSV</a>
           <a href={`/files/queries/${card.query_id}.xlsx`} download>XLSX</a>
           <button disabled={busy} onClick={() => run('rerun')}>Run again</button>
