@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     """Start the first sync of a database as soon as it is registered."""
     timezone: str = ""
     """The zone of schedules that name none (`Europe/Berlin`); empty: this machine's."""
-    worker_processes: Annotated[int, Field(ge=1, le=64)] = 2
+    worker_processes: Annotated[int, Field(ge=1, le=64)] = 3
     """Jobs that `python -m workers` runs at the same time."""
 
     # Sync

@@ -10,7 +10,7 @@ from tools.settings import Settings, load_settings
 from workers import runners
 from workers.crew import Crew
 from workers.ticker import tick_forever
-from workers.worker import work
+from workers.worker import shares, work
 
 
 def main() -> int:
@@ -39,7 +39,10 @@ def preload() -> None:
 
 def crew_of(settings: Settings, redis_url: str) -> Crew:
     """The ticker and as many workers as the settings ask for."""
-    workers = {f"worker {number}": partial(work, redis_url) for number in range(1, settings.worker_processes + 1)}
+    workers = {
+        f"worker {number}": partial(work, redis_url, kinds)
+        for number, kinds in enumerate(shares(settings.worker_processes), start=1)
+    }
     return Crew({"ticker": partial(tick_forever, settings), **workers})
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Sequence
 from uuid import uuid4
 
 import structlog
@@ -58,12 +59,25 @@ class ForkingWorker(Worker):
         self.current_job_working_time = current_job_working_time
 
 
-def work(redis_url: str) -> None:
-    """Run jobs until SIGTERM; returns or raises when Redis has been away for long, to be started anew."""
+def shares(count: int) -> list[tuple[str, ...]]:
+    """Which kinds of work each of `count` workers takes, in this order.
+
+    A sync or an embedding may take an hour. With two workers one never embeds, with three one never syncs either: long
+    work of one kind leaves a worker for the others.
+    """
+    everything = tuple(QUEUES)
+    own = [tuple(kind for kind in everything if kind != "embed"), tuple(kind for kind in everything if kind != "sync")]
+    if count < 3:
+        return [own[0], everything][-count:]
+    return [*own, *[everything] * (count - 2)]
+
+
+def work(redis_url: str, kinds: Sequence[str] = tuple(QUEUES)) -> None:
+    """Run jobs of `kinds` until SIGTERM; returns or raises when Redis has been away for long, to be started anew."""
     retry = Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), 8)
     connection: Redis = Redis.from_url(redis_url, socket_connect_timeout=5, retry=retry)
     worker = ForkingWorker(
-        list(QUEUES.values()),
+        [QUEUES[kind] for kind in kinds],
         name=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}",
         connection=connection,
         serializer=SERIALIZER,

@@ -53,12 +53,23 @@ class Report:
             return Outcome(state="empty", counts=counts, message=message)
         return Outcome(state="succeeded", counts=counts, message=self._message())
 
+    def _told_alike(self) -> list[str]:
+        """What is worth saying, once for all tables of which the same is said."""
+        alike: dict[str, list[str]] = {}
+        for name, told in self.told.items():
+            alike.setdefault(told, []).append(name)
+        return [
+            f"{names[0]} {told}{f'; {len(names) - 1} more tables likewise' if len(names) > 1 else ''}."
+            for told, names in alike.items()
+            if told
+        ]
+
     def _message(self) -> str:
         total = self.sum
         parts = [f"{number:,} {name}" for name, number in total.as_dict().items() if number and name != "read"]
         what = next(iter(self.done)) if len(self.done) == 1 else f"{len(self.done)} tables"
         said = [f"{what}: {total.read:,} rows read ({', '.join(parts)})." if parts else f"{what}: nothing to read."]
-        said += [f"{name} {told}." for name, told in list(self.told.items())[:5] if told]
+        said += self._told_alike()[:5]
         said += self.drift[:5]
         if total.rejected:
             names = [name for name, counts in self.done.items() if counts.rejected]

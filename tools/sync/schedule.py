@@ -13,7 +13,9 @@ from tools.sync.start import target_of
 from tools.toolbox import Actor, Toolbox
 
 TOLD = 8
-"""Tables that are told of one by one, at most."""
+"""Lines of a plan, at most."""
+NAMED = 4
+"""Tables that a line names, at most."""
 
 
 async def schedule_sync(
@@ -56,22 +58,30 @@ async def schedule_sync(
 
 
 def plan_lines(planned: SyncPreview) -> tuple[str, ...]:
-    """Say table by table what the first run will do, and how much it is together."""
-    lines = [_line(table) for table in planned.tables[:TOLD]]
-    if len(planned.tables) > TOLD:
-        lines.append(f"and {len(planned.tables) - TOLD} more tables.")
+    """Say what the first run will do, tables alike in one line, and how much it is together."""
+    alike: dict[str, list[str]] = {}
+    for table in planned.tables:
+        alike.setdefault(_how(table), []).append(table.table.rpartition(".")[2])
+    lines = [f"{_listed(names)}: {how}" for how, names in alike.items()]
+    lines += [
+        f"{table.table.rpartition('.')[2]}: left out {', '.join(table.left_out)} (look secret)."
+        for table in planned.tables
+        if table.left_out
+    ]
+    if len(lines) > TOLD:
+        lines = [*lines[:TOLD], f"and {len(lines) - TOLD} more."]
     return (*lines, f"About {planned.rows:,} rows at first.") if planned.rows else tuple(lines)
 
 
-def _line(table: TablePreview) -> str:
-    name = table.table.rpartition(".")[2]
+def _how(table: TablePreview) -> str:
     if table.error:
-        return f"{name}: cannot be synced: {table.error}"
+        return f"cannot be synced: {table.error}"
     if table.mode == "incremental":
-        how = f"incremental by {table.watermark}"
-    elif table.watermark:
-        how = f"full at first, then incremental by {table.watermark}"
-    else:
-        how = "no column tells what has changed, so full each time"
-    left_out = f" Left out: {', '.join(table.left_out)} (look secret)." if table.left_out else ""
-    return f"{name}: {how}.{left_out}"
+        return f"incremental by {table.watermark}."
+    if table.watermark:
+        return f"full at first, then incremental by {table.watermark}."
+    return "no column tells what has changed, so full each time."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= NAMED else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
