@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 import uvicorn
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant import health
 from assistant.agent import agent, choose_model
-from assistant.api import create_api, mount
+from assistant.api import PREFIX, create_api, mount, problems
 from assistant.chat import runtime
 from assistant.embed import actor_called
 from assistant.embed.doors import FOR_OTHER_PAGES
@@ -28,7 +28,7 @@ from assistant.loopback import is_loopback
 from assistant.mcp import Mcp
 from assistant.observing import Observed
 from tools import logs, telemetry
-from tools.errors import AssistantError, ConfigurationError, NotAllowed
+from tools.errors import AssistantError, ConfigurationError, NotAllowed, NotFound
 from tools.queries import export, get_query
 from tools.settings import Settings, load_settings
 from tools.toolbox import Actor, open_toolbox
@@ -123,15 +123,15 @@ def downloads() -> APIRouter:
 unknown = APIRouter()
 
 
-@unknown.get("/api/{path:path}")
-async def no_such_route(path: str) -> JSONResponse:
+@unknown.api_route("/api/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def no_such_route(request: Request) -> JSONResponse:
     """Answer 404: without this the chat's page would answer 200 for a mistyped route."""
-    return JSONResponse({"title": "Not found", "detail": f"No route '/api/{path}'."}, status_code=404)
+    return problems.told(NotFound(f"No route {request.url.path!r}; {PREFIX}/docs lists those there are."), request)
 
 
-async def _tell(_request: Request, error: Exception) -> JSONResponse:
+async def _tell(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AssistantError)
-    return JSONResponse({"title": error.title, "detail": str(error)}, status_code=error.status)
+    return problems.told(error, request)
 
 
 class SameOrigin:
@@ -153,14 +153,23 @@ class SameOrigin:
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 4403, "reason": reason})
         log.warning("refused %s: %s", scope["path"], reason)
-        return await JSONResponse({"title": "Not allowed", "detail": reason}, status_code=403)(scope, receive, send)
+        told = problems.told(NotAllowed(reason), Request(scope))
+        return await told(scope, receive, _with_policy(send))
 
     def _refusal(self, host: str, origin: str | None) -> str | None:
-        if self._loopback_only and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if self._loopback_only and not is_loopback(_split(f"//{host}").hostname or ""):
             return f"Host {host!r} is not this machine; open http://localhost instead."
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _split(origin).netloc != host:
             return f"The page of {origin!r} may not use Tabletalk at {host!r}."
         return None
+
+
+def _split(url: str) -> SplitResult:
+    """Take a URL apart; one that cannot be read has no parts, and so is nobody's."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _with_policy(send: Send) -> Send:

@@ -4,6 +4,7 @@
 requests small and short, `pages` parts long lists, `streams` sends events as they happen.
 """
 
-from assistant.api.app import PREFIX, Api, create_api, mount
+from assistant.api.app import Api, create_api, mount
+from assistant.api.problems import PREFIX
 
 __all__ = ["PREFIX", "Api", "create_api", "mount"]

@@ -11,6 +11,7 @@ from starlette.routing import Mount
 from assistant.api import problems, reference
 from assistant.api.bounds import Bounds
 from assistant.api.document import document
+from assistant.api.problems import PREFIX
 from assistant.api.routes import (
     audit,
     auth,
@@ -32,8 +33,6 @@ from assistant.api.routes import (
 )
 from tools.settings import Settings
 from tools.toolbox import Toolbox
-
-PREFIX = "/api/v1"
 
 DESCRIPTION = """\
 What the chat can do, a program can do: the same functions, the same results, the same errors.

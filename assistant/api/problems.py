@@ -18,6 +18,9 @@ from tools.errors import AssistantError, NotSignedIn, TooMany
 
 log = structlog.get_logger(__name__)
 
+PREFIX = "/api/v1"
+"""Where the API lies; a problem's type leads to the reference below it, whatever door told it."""
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MEDIA_TYPE = "application/problem+json"
 
@@ -97,7 +100,7 @@ def respond(
 ) -> JSONResponse:
     """Answer with a problem."""
     problem = Problem(
-        type=f"{request.scope.get('root_path', '')}/docs#{slug(title)}",
+        type=f"{PREFIX}/docs#{slug(title)}",
         title=title,
         status=status,
         detail=detail,
@@ -133,7 +136,7 @@ def install(api: FastAPI) -> None:
         title = HTTPStatus(error.status_code).phrase.capitalize()
         detail, headers = str(error.detail), dict(error.headers or {})
         if error.status_code == 404:
-            detail = f"No route {request.url.path!r}; {request.scope.get('root_path', '')}/docs lists those there are."
+            detail = f"No route {request.url.path!r}; {PREFIX}/docs lists those there are."
         elif error.status_code == 405:
             headers["Allow"] = ", ".join(_methods(request))
             detail = f"{request.url.path!r} takes {headers['Allow']}, not {request.method}."

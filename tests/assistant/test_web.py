@@ -25,7 +25,12 @@ async def knock(headers: Sequence[tuple[str, str]], *, loopback_only: bool, kind
     async def receive() -> Message:
         return {"type": "http.request"}
 
-    scope = {"type": kind, "path": "/", "headers": [(name.encode(), value.encode()) for name, value in headers]}
+    scope = {
+        "type": kind,
+        "path": "/",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+    }
     await SameOrigin(app, loopback_only)(scope, receive, send)
     return sent[0]
 
@@ -36,7 +41,8 @@ async def test_loopback_names_come_in(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example:8000", "192.168.1.5", "", "127.0.0.1.evil.example"]
+    "host",
+    ["evil.example", "localhost.evil.example:8000", "192.168.1.5", "", "127.0.0.1.evil.example", "[::1", "[", "a b"],
 )
 async def test_a_foreign_name_for_this_machine_does_not(host: str) -> None:
     assert (await knock([("host", host)], loopback_only=True))["status"] == 403
@@ -47,7 +53,7 @@ async def test_any_name_comes_in_where_people_log_in() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "http://localhost:3000", "null", f"http://{HERE}.evil.example"]
+    "origin", ["http://evil.example", "http://localhost:3000", "null", "http://[", f"http://{HERE}.evil.example"]
 )
 @pytest.mark.parametrize("loopback_only", [True, False])
 async def test_a_page_from_elsewhere_may_not_drive_it(origin: str, loopback_only: bool) -> None:
@@ -64,6 +70,13 @@ async def test_its_own_page_may() -> None:
 async def test_pages_say_what_they_may_load() -> None:
     start = await knock([("host", HERE)], loopback_only=True)
     assert "default-src 'self'" in dict(start["headers"])[b"content-security-policy"].decode()
+
+
+async def test_a_refusal_says_what_may_be_loaded_too() -> None:
+    start = await knock([("host", "evil.example")], loopback_only=True)
+    headers = dict(start["headers"])
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert {b"content-security-policy", b"x-content-type-options", b"referrer-policy"} <= set(headers)
 
 
 def test_what_loopback_is() -> None:
