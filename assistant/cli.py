@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from assistant import printing
+from assistant import cli_people, printing
 from assistant.cli_embed import embed_app
 from assistant.cli_jobs import exit_code, jobs_app, schedules_app, sync_command
-from assistant.command_line import As, Json, ready, url_of, with_box
+from assistant.command_line import As, Json, url_of, with_box
 from assistant.evaluate_cli import evaluate_command
 from assistant.up import Ended, Narrator, child_environment, program, up
 from tools.embedded import AlreadyRunning, lifeline, running, servers
 from tools.errors import AssistantError, Conflict
-from tools.settings import Settings, load_settings
+from tools.settings import load_settings
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -33,12 +33,11 @@ app = typer.Typer(
     help="Talk to your databases.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
 )
 databases_app = typer.Typer(help="Databases to ask.", no_args_is_help=True)
-user_app = typer.Typer(help="People who may log in.", no_args_is_help=True)
 app.add_typer(databases_app, name="databases")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(embed_app, name="embed")
 app.add_typer(schedules_app, name="schedules")
-app.add_typer(user_app, name="user")
+cli_people.add_to(app)
 app.command("eval")(evaluate_command)
 app.command("sync")(sync_command)
 
@@ -180,31 +179,6 @@ def reembed(
             printing.narrate(f"The vectors of the documents of {job.target} are made anew as job {job.id}.")
 
     with_box(work, user)
-
-
-@user_app.command("add")
-def user_add(
-    name: str,
-    role: Annotated[str, typer.Option(help="viewer, editor or admin.")] = "admin",
-    workspace: Annotated[str, typer.Option(help="What a team shares; made when it is new.")] = "home",
-    password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="TABLETALK_NEW_PASSWORD")
-    ] = "",
-) -> None:
-    """Add somebody who may log in; asks for the password."""
-    from assistant.accounts import make_user
-    from tools.store.session import Store
-
-    async def add(settings: Settings) -> None:
-        store = Store(url_of(settings))
-        try:
-            await make_user(store, name, password, role, workspace)  # type: ignore[arg-type]  # checked there, in words
-        finally:
-            await store.dispose()
-
-    with ready() as settings:
-        asyncio.run(add(settings))
-    printing.narrate(f"{name} may log in now.")
 
 
 @databases_app.command("list")

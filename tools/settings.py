@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tools.errors import ConfigurationError
@@ -22,6 +22,8 @@ def default_home() -> Path:
         base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
     return base / "tabletalk"
 
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """A comma-separated list in the environment."""
@@ -61,6 +63,24 @@ class Settings(BaseSettings):
     """Of one person, at most."""
     request_seconds: Annotated[float, Field(gt=0)] = 120
     """Until its answer begins; a stream may go on."""
+
+    oidc_issuer: str = ""
+    """Address of an OpenID Connect provider: people may sign in by it, beside passwords."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_label: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,30}$")] = "SSO"
+    """What the button on the login page says after "Continue with"."""
+    oidc_scopes: str = "openid,email,profile"
+    oidc_name: str = "email"
+    """The claim that becomes a new person's name here."""
+    oidc_attributes: Names = ()
+    """Claims that become attributes for row policies, at each sign-in."""
+    oidc_role: Literal["viewer", "editor", "admin"] = "viewer"
+    """What a new person may do, until an admin says otherwise."""
+    oidc_workspace: str = "home"
+    """The workspace a new person joins; made when it is new."""
+    public_url: str = ""
+    """Where browsers reach this, when that is not where it listens: the provider sends people back there."""
 
     # Models
     model: str = ""
@@ -146,15 +166,22 @@ class Settings(BaseSettings):
     demo: bool = True
     """Register the sample shop at the first start."""
 
-    @field_validator("allow_hosts", "private_columns", mode="before")
+    @field_validator("allow_hosts", "private_columns", "oidc_attributes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("login")
+    @classmethod
+    def _none_on_loopback_alone(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("host") not in LOOPBACK:
+            raise ValueError("without logins only this machine may come in; set TABLETALK_HOST=127.0.0.1")
+        return value
+
     @property
     def local(self) -> bool:
         """Local mode: bound to loopback, one implicit person, no login."""
-        return self.login == "none" or (self.login == "auto" and self.host in ("127.0.0.1", "localhost", "::1"))
+        return self.login == "none" or (self.login == "auto" and self.host in LOOPBACK)
 
     def environment(self) -> dict[str, str]:
         """The environment that gives a child process exactly these settings; it holds the secrets among them."""

@@ -1,7 +1,7 @@
 """Who people are, and how they prove it: passwords, tokens, keys, single sign-on, each to an Actor.
 
-people: users, workspaces and who belongs where. tokens: short access tokens and rotating refresh tokens. keys: what a
-program comes in with. throttle: how often one may try.
+people: users, workspaces and who belongs where. signing_in: by password; sso: by an identity provider. tokens: short
+access tokens and rotating refresh tokens. keys: what a program comes in with. throttle: how often one may try.
 """
 
 from assistant.accounts.keys import ApiKey, NewKey, actor_of_key, create_key, list_keys, revoke_key
@@ -19,11 +19,13 @@ from assistant.accounts.people import (
     local_person,
     make_user,
     remove_member,
+    reset_password,
     set_attributes,
     set_password,
     set_role,
 )
 from assistant.accounts.signing_in import sign_in
+from assistant.accounts.sso import signed_on
 from assistant.accounts.tokens import Tokens, actor_of_access, issue_tokens, refresh, revoke
 from tools.toolbox import Role
 
@@ -51,10 +53,12 @@ __all__ = [
     "make_user",
     "refresh",
     "remove_member",
+    "reset_password",
     "revoke",
     "revoke_key",
     "set_attributes",
     "set_password",
     "set_role",
     "sign_in",
+    "signed_on",
 ]

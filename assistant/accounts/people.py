@@ -74,6 +74,11 @@ async def person_of_id(store: Store, user_id: UUID, workspace_id: UUID) -> Actor
     return await _find(store, User.id == user_id, workspace_id)
 
 
+async def person_of_subject(store: Store, subject: str) -> Actor | None:
+    """Give the person whom an identity provider knows as `subject`, or None."""
+    return await _find(store, User.subject == subject, None)
+
+
 async def _find(store: Store, who: Any, workspace_id: UUID | None) -> Actor | None:
     query = _members().where(who).order_by((Member.workspace_id == User.workspace_id).desc().nulls_last())
     if workspace_id is not None:
@@ -248,16 +253,17 @@ async def make_user(
     password: str,
     role: Role = "admin",
     workspace: str = WORKSPACE,
+    attributes: dict[str, str] | None = None,
 ) -> Actor:
     """Make a person who logs in with `password`; the workspace is made when it is new.
 
-    Invalid for a short password, an odd name or role; Conflict when the name is taken.
+    Invalid for a short password, an odd name, role or attribute; Conflict when the name is taken.
     """
-    _check(name, role, {})
+    _check(name, role, attributes or {})
     kept = await passwords.hashed(password)
     async with store.begin_for_all() as session:
         await _new_user(session, name, kept)
-        await _join(session, name, workspace, role)
+        await _join(session, name, workspace, role, attributes)
     return await find_person(store, name)
 
 
@@ -285,14 +291,18 @@ async def _new_user(session: AsyncSession, name: str, kept: str) -> UUID:
     return user_id
 
 
-async def _join(session: AsyncSession, name: str, workspace: str, role: Role) -> None:
+async def _join(
+    session: AsyncSession, name: str, workspace: str, role: Role, attributes: dict[str, str] | None = None
+) -> None:
     """Make user, workspace and membership as far as they are missing; two processes may do so at once."""
     await session.execute(insert(Workspace).values(name=workspace).on_conflict_do_nothing())
     await session.execute(insert(User).values(name=name).on_conflict_do_nothing())
     workspace_id = await session.scalar(select(Workspace.id).where(Workspace.name == workspace))
     user_id = await session.scalar(select(User.id).where(User.name == name))
     await session.execute(
-        insert(Member).values(workspace_id=workspace_id, user_id=user_id, role=role).on_conflict_do_nothing()
+        insert(Member)
+        .values(workspace_id=workspace_id, user_id=user_id, role=role, attributes=attributes or {})
+        .on_conflict_do_nothing()
     )
 
 

@@ -3,6 +3,7 @@
 Chainlit loads this file by its path, registers what is decorated, and keeps one registry per process.
 """
 
+import logging
 import math
 import warnings
 from typing import Any
@@ -28,6 +29,8 @@ from tools.settings import load_settings
 
 # Each Chainlit session asks for the profiles once more from a loop that already runs, and drops the coroutine.
 warnings.filterwarnings("ignore", "coroutine 'profiles' was never awaited", RuntimeWarning)
+
+log = logging.getLogger(__name__)
 
 STARTERS = (
     ("Which products sell best?", "Which products sell best?"),
@@ -64,6 +67,21 @@ else:
             return None
         except TooMany as error:
             raise HTTPException(429, runtime.wait_key(math.ceil(error.seconds))) from None
+        return cl.User(identifier=person.user_name)
+
+
+if load_settings().oidc_issuer and not load_settings().local:
+
+    @cl.oauth_callback
+    async def sign_on(
+        _provider: str, _token: str, claims: dict[str, Any], _default: cl.User, _id_token: str | None = None
+    ) -> cl.User | None:
+        """Let in whom the identity provider vouches for; why not stands in the log."""
+        try:
+            person = await accounts.signed_on(door().box, claims, client_address())
+        except AssistantError as error:
+            log.warning("single sign-on refused: %s", error)
+            return None
         return cl.User(identifier=person.user_name)
 
 

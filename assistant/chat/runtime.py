@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from assistant.accounts import sso
 from tools.credentials import secret_key
 from tools.errors import AssistantError
 from tools.settings import Settings
@@ -28,6 +29,7 @@ WORDS = {
     "auth.login.form.actions.signin": "Sign in",
     "auth.login.errors.default": "User name or password is wrong.",
     "auth.login.errors.credentialsSignin": "User name or password is wrong.",
+    "auth.login.errors.oauthSignin": "You could not be signed in that way; ask an admin of Tabletalk.",
     "chat.input.placeholder": "Ask, or type / for commands",
     "chat.input.actions.send": "Send",
     "chat.input.actions.stop": "Stop",
@@ -77,6 +79,10 @@ def prepare(settings: Settings) -> Path:
     (folder / "chainlit_en-US.md").write_text(welcome(), encoding="utf-8")
     os.environ["CHAINLIT_APP_ROOT"] = str(folder)
     os.environ["CHAINLIT_AUTH_SECRET"] = secret_key(settings)
+    if settings.public_url:
+        os.environ["CHAINLIT_URL"] = settings.public_url
+    if settings.oidc_issuer and not settings.local:
+        os.environ.update(sso.environment(settings, sso.discover(settings, folder / "oidc.json")))
     return folder
 
 

@@ -90,6 +90,39 @@ def test_a_user_is_added_once(run: Run) -> None:
     assert "short" in short.stderr
 
 
+def test_people_keys_and_policies_from_the_command_line(run: Run) -> None:
+    new = {"TABLETALK_NEW_PASSWORD": "long enough"}
+    assert run("user", "add", "cyd", "--role", "viewer", "--attribute", "region=north", **new).returncode == 0
+    assert run("user", "role", "cyd", "editor").stdout.splitlines()[1].startswith("cyd\teditor\t")
+    run("user", "attributes", "cyd", "region=south", "team=x")
+    people = {one["name"]: one for one in json.loads(run("user", "list", "--json").stdout)}
+    assert people["cyd"]["attributes"] == {"region": "south", "team": "x"}
+    assert "region=north" in run("user", "attributes", "cyd", "nonsense").stderr
+    assert run("user", "password", "cyd", **new).returncode == 0
+
+    made = run("key", "create", "nightly", "--scope", "write", "--days", "0")
+    key = made.stdout.strip()
+    assert key.startswith("ttk_") and "cannot be shown again" in made.stderr and key not in made.stderr
+    (listed,) = json.loads(run("key", "list", "--json").stdout)
+    assert (listed["name"], listed["scope"], listed["expires_at"]) == ("nightly", "write", None)
+    assert key.startswith(listed["prefix"]) and key not in json.dumps(listed)
+    assert run("key", "revoke", "nightly").returncode == 0
+    assert run("key", "revoke", "nightly").returncode == 1
+
+    run("workspace", "create", "second")
+    assert "works in second now" in run("workspace", "choose", "second").stderr
+    assert json.loads(run("user", "list", "--json").stdout)[0]["name"] == "you"
+    assert run("workspace", "choose", "home").returncode == 0
+    assert run("user", "remove", "cyd").returncode == 0
+
+    assert run("policy", "list", "--json").stdout == "[]\n"
+    assert run("policy", "add", "shp", "orders", "--where", "id = 1").returncode == 1
+    assert "is no id of a policy" in run("policy", "remove", "1").stderr
+    told = json.loads(run("audit", "--json", "--limit", "3").stdout)
+    assert [one["action"] for one in told] == ["remove member", "create workspace", "revoke key"]
+    assert {one["door"] for one in told} == {"cli"}
+
+
 def test_outside_local_mode_a_command_asks_for_whom(run: Run) -> None:
     done = run("databases", "list", TABLETALK_LOGIN="password", TABLETALK_SECRET_KEY="k" * 40)
     assert (done.returncode, done.stderr) == (1, "tabletalk: Outside local mode say in whose workspace: --as USER\n")

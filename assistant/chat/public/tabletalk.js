@@ -9,3 +9,12 @@ addEventListener('message', ({ source, data }) => {
     if (location.pathname === '/') history.replaceState(history.state, '', `/thread/${encodeURIComponent(data.id)}`);
   }, 1500);
 });
+
+// The login page words a refusal by its status line alone; how long to wait stands in the answer's detail.
+const plainFetch = window.fetch;
+window.fetch = async (...asked) => {
+  const answer = await plainFetch(...asked);
+  if (answer.status !== 429 || new URL(answer.url).pathname !== '/login') return answer;
+  const { detail } = await answer.clone().json();
+  return new Response(answer.body, { status: answer.status, statusText: detail, headers: answer.headers });
+};

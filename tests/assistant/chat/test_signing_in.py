@@ -1,5 +1,6 @@
 """Where people log in: only who has the password, and each to their own conversations and their team's results."""
 
+import re
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -7,7 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from assistant import accounts
+from tests import oidc_stub
 from tests.assistant.chat.conftest import Site, apart, open_chat, say, serving
+from tests.oidc_stub import IdentityProvider
 from tests.openai_stub import Say, Stub
 from tools.settings import Settings
 from tools.store.session import Store
@@ -116,3 +119,61 @@ def test_no_browser_writes_a_card(browser: Browser, guarded: Site, people: tuple
         f"{guarded.url}/project/element", data={"element": {**forged, "props": {"sql": "forged"}}, "sessionId": "none"}
     )
     assert answer.status >= 400
+
+
+def test_the_login_page_says_how_long_to_wait(browser: Browser, guarded: Site, people: tuple[str, str]) -> None:
+    page = browser.new_page()
+    name = f"nobody-{uuid4().hex[:6]}"
+    for _ in range(5):
+        sign_in(page, guarded, name, "wrong password")
+        expect(page.get_by_text("User name or password is wrong.")).to_be_visible()
+    sign_in(page, guarded, name, "wrong password")
+    expect(page.get_by_text(re.compile(r"Too many tries. Try again in \d minutes?\."))).to_be_visible()
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    with oidc_stub.serve() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def single(
+    settings: Settings,
+    stub: Stub,
+    source: str,
+    provider: IdentityProvider,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """A set-up in which people sign in by a provider too."""
+    variables = {
+        "TABLETALK_LOGIN": "password",
+        "TABLETALK_OIDC_ISSUER": provider.url,
+        "TABLETALK_OIDC_CLIENT_ID": "tabletalk",
+        "TABLETALK_OIDC_CLIENT_SECRET": "client secret",
+        "TABLETALK_OIDC_ATTRIBUTES": "region",
+    }
+    with serving(settings, stub, source, tmp_path_factory.mktemp("single"), **variables) as running:
+        yield running
+
+
+def test_a_provider_vouches_for_people(browser: Browser, single: Site, provider: IdentityProvider) -> None:
+    page = browser.new_context().new_page()
+    number = uuid4().hex[:8]
+    provider.claims = {"sub": number, "email": f"eve-{number}@example.com", "region": "north"}
+    page.goto(single.url)
+    page.get_by_role("button", name="Continue with SSO").click()
+    page.wait_for_selector("#starters button:not([disabled])", timeout=20_000)
+    assert provider.asked[-1]["scope"] == "openid email profile"
+    assert page.context.request.get(f"{single.url}/user").json()["identifier"] == f"eve-{number}@example.com"
+
+    other = browser.new_context().new_page()
+    provider.claims = {"email": "nobody@example.com"}
+    other.goto(single.url)
+    other.get_by_role("button", name="Continue with SSO").click()
+    expect(other.get_by_text("You could not be signed in that way")).to_be_visible(timeout=20_000)
+    # A code without the state that this browser was given is nobody's.
+    forged = other.context.request.get(f"{single.url}/auth/oauth/SSO/callback?code=x&state=y", max_redirects=0)
+    assert forged.headers["location"].endswith("error=oauthSignin")
+    assert other.context.request.get(f"{single.url}/user").status == 401
