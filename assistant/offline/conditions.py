@@ -13,7 +13,7 @@ from assistant.offline.mentions import NAME, Link
 from assistant.offline.periods import Period
 from assistant.offline.resolve import turned
 from assistant.offline.sketch import Lack, Operand, Pick, Subquery, Test
-from assistant.offline.tokens import plain
+from assistant.offline.tokens import plain, stem
 from tools.schemas.vocabulary import lemma
 
 TURNED: dict[str, str] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
@@ -176,7 +176,9 @@ class Conditions:
                 if link.ref == ref and link.value and _alike(link.value, value):
                     return link.value
         entry = self.m.lexicon.column(ref)
-        return entry.values.get(plain(value), "") or entry.codes.get(plain(value), "")
+        coded = {" ".join(map(stem, text.split())): stored for text, stored in entry.codes.items()}
+        bare = plain(value)
+        return entry.values.get(bare, "") or entry.codes.get(bare) or coded.get(" ".join(map(stem, bare.split())), "")
 
     def _period(self, expr: Expr, op: str, period: Period) -> Condition:
         assert expr.ref is not None

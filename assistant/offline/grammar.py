@@ -7,7 +7,7 @@ from importlib.resources import files
 from tomllib import loads
 from typing import Any
 
-from assistant.offline.plurals import plural
+from assistant.offline.plurals import irregular, plural
 from assistant.offline.tokens import Token
 
 
@@ -43,6 +43,8 @@ class Grammar:
     """Words behind which a noun stands."""
     verb_openings: frozenset[str]
     """Words behind which a verb stands."""
+    pasts: frozenset[str]
+    """What was done, in verbs whose past follows no rule."""
     openings: frozenset[str]
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
@@ -73,6 +75,7 @@ def grammar(language: str = "english") -> Grammar:
         opening={name: frozenset(words) for name, words in raw["opening"].items()},
         articles=frozenset(raw["unknown"]["articles"]),
         verb_openings=frozenset(raw["unknown"]["verb_openings"]),
+        pasts=frozenset({*irregular().past.values(), *raw["unknown"]["pasts"]}),
         openings=frozenset(_AT_START.split()),
     )
 
@@ -91,8 +94,9 @@ def _said(raw: Mapping[str, Any]) -> Iterator[tuple[str, Op]]:
     for name in ("ask", "aggregate", "compare", "superlative", "frequent", "order", "group", "logic", "null"):
         for value, words in raw[name].items():
             yield from ((phrase, Op(name, value)) for phrase in words)
-    for name in ("distinct", "everything", "negate", "unit"):
-        yield from ((phrase, Op(name)) for phrase in raw[name]["words"])
+    for name in ("distinct", "everything", "negate", "unit", "fill"):
+        words = raw[name]["words"] if name != "fill" else raw[name]["phrases"]
+        yield from ((phrase, Op(name)) for phrase in words)
     for phrase, op in raw["comparative"].items():
         yield phrase, Op("compare", op["op"], op["kind"])
     for phrase, op in raw["superlative_kind"].items():

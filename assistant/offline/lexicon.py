@@ -206,7 +206,8 @@ class Lexicon:
                     self.longest_value = max(self.longest_value, min(8, value.count(" ") + 1))
         if isinstance(entry, ColumnEntry):
             for text, stored in entry.codes.items():
-                self.by_value[text].append((entry, stored))
+                for form in dict.fromkeys((text, " ".join(stem(word) for word in text.split()))):
+                    self.by_value[form].append((entry, stored))
                 self.longest_value = max(self.longest_value, text.count(" ") + 1)
 
     def column(self, ref: Ref) -> ColumnEntry:

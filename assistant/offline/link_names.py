@@ -238,10 +238,10 @@ def _misspelt(lexicon: Lexicon, word: str) -> list[TableEntry | ColumnEntry]:
 
 def _written_out(lexicon: Lexicon, word: str) -> tuple[str, ...]:
     """`birthday` and `dob` are a birth date, when no name bears them as they stand."""
-    if lemma(word) in lexicon.by_word or len(word) < 3:
+    if lemma(word) in lexicon.by_word or len(word) < 2:
         return (word,)
     parts = split_name(word)
-    return parts if len(parts) > 1 and all(lemma(part) in lexicon.by_word for part in parts) else (word,)
+    return parts if parts != (word,) and all(lemma(part) in lexicon.by_word for part in parts) else (word,)
 
 
 SAID = 0.95
@@ -252,7 +252,7 @@ PEOPLE = 0.5
 """How well a word for people names a table of other people."""
 TOLD = 0.93
 """How much less a comment names a column than its own name does."""
-_TRAILING = frozenset({"number", "numbers", "code", "codes", "name", "names", "type", "types"})
+_TRAILING = frozenset({"number", "numbers", "code", "codes", "name", "names", "type", "types", "address", "addresses"})
 """Nouns that may follow a column's own words: `phone number` for `phone`."""
 _IDS = frozenset({"id", "identifier", "number", "code", "key"})
 

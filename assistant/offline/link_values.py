@@ -7,7 +7,7 @@ from assistant.offline.forms import Ref
 from assistant.offline.grammar import grammar
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.links import Item, Link
-from assistant.offline.tokens import Token, plain
+from assistant.offline.tokens import Token, plain, stem
 from tools.schemas.vocabulary import lemma
 
 
@@ -108,6 +108,7 @@ def _value_links(lexicon: Lexicon, text: str, found: Mapping[str, Sequence[Link]
     add(text, 1.0)
     if not links:
         add(" ".join(lemma(word) for word in text.split()), 0.9)
+        add(" ".join(stem(word) for word in text.split()), 0.85)
         add(text + "s", 0.85)
         add(text.removesuffix("s"), 0.85)
     for same in grammar().values.get(text, ()):

@@ -82,11 +82,14 @@ def _arcs(  # noqa: C901  # one list of cases
     if token.kind == "word" and token.lower in grammar().period["units"]:
         bucket = Op("bucket", grammar().period["units"][token.lower])
         arcs.append((Item("op", start, start + 1, token.text, bucket), 0.4))
-    number = (
-        token.value if token.kind == "number" else grammar().numbers.get(token.lower) if token.kind == "word" else None
-    )
-    if isinstance(number, int | float):
-        arcs.append((Item("number", start, start + 1, token.text, value=number), 0.9))
+    if numbered := _number_at(tokens, start):
+        end, number = numbered
+        arcs.append(
+            (
+                Item("number", start, end, " ".join(t.text for t in tokens[start:end]), value=number),
+                0.9 * (end - start) ** 1.3,
+            )
+        )
     worded = any(item.end == start + 1 and item.kind == "op" and not item.is_op("ask", "unit") for item, _ in arcs)
     nouns = token.lower in NOUNS and any(
         i.end == start + 1 and i.kind in ("column", "table") and i.score >= 0.6 for i, _ in arcs
@@ -100,6 +103,19 @@ def _arcs(  # noqa: C901  # one list of cases
     elif token.kind == "word":
         arcs.append((Item("unknown", start, start + 1, token.text), -1.2))
     return arcs
+
+
+def _number_at(tokens: Sequence[Token], start: int) -> tuple[int, int | float] | None:
+    """A number in figures or words, with the index after it: `2 million`."""
+    token, words = tokens[start], grammar().numbers
+    number = token.value if token.kind == "number" else words.get(token.lower) if token.kind == "word" else None
+    if not isinstance(number, int | float):
+        return None
+    scale = words.get(tokens[start + 1].lower, 0) if start + 1 < len(tokens) and tokens[start + 1].kind == "word" else 0
+    if scale >= 1000 and number < 1000:
+        scaled = number * scale
+        return start + 2, int(scaled) if float(scaled).is_integer() else scaled
+    return start + 1, number
 
 
 def _worth(item: Item, tokens: Sequence[Token]) -> float:

@@ -20,6 +20,7 @@ from assistant.offline.measures import measure
 from assistant.offline.mentions import Cover, Item, Link, covers
 from assistant.offline.resolve import resolve
 from assistant.offline.sketch import Sketch, Var
+from assistant.offline.spelling import mended
 from assistant.offline.tokens import Token, plain, tokenize
 from assistant.offline.understanding import Probe, ReadingOf, Understanding
 from assistant.offline.wording import declined, labels, reasons
@@ -81,7 +82,7 @@ def probes(question: str, tables: Sequence[TrainedTable]) -> tuple[Probe, ...]:
     Quoted texts and names unknown so far, against text columns whose values were not all trained.
     """
     lexicon, _ = known(World(tables))
-    tokens = tokenize(question[:LONGEST])
+    tokens = mended(tokenize(question[:LONGEST]), lexicon)
     texts = _unexplained(tokens, lexicon)
     if not texts:
         return ()
@@ -163,7 +164,7 @@ def _follow(
     today: date,
     found: Mapping[Probe, Sequence[str]],
 ) -> Understanding | None:
-    best = covers(lexicon, tokenize(question), today, found)[:1]
+    best = covers(lexicon, mended(tokenize(question), lexicon), today, found)[:1]
     if not best or not followup.follows(question, best[0]):
         return None
     builder, describer = Builder(graph, dialect), Describer(lexicon)
@@ -252,7 +253,7 @@ def candidates(
 ) -> list[Candidate]:
     """All forms the question may mean, best first, each once."""
     lexicon, graph = known(World(tables))
-    tokens = tokenize(question)
+    tokens = mended(tokenize(question), lexicon)
     if not tokens or not lexicon.tables:
         return []
     lemmas = frozenset(token.lemma for token in tokens if token.kind == "word")
@@ -357,7 +358,7 @@ def _is_verb(items: Sequence[Item], place: int) -> bool:
     before = items[place - 1].text.lower() if place else ""
     if before.split()[-1:] and before.split()[-1] in grammar().articles:
         return False
-    if len(word) > 4 and word.endswith(("ed", "ing")):
+    if (len(word) > 4 and word.endswith(("ed", "ing"))) or word in grammar().pasts:
         return True
     if before.split()[-1:] and before.split()[-1] in grammar().verb_openings:
         return True

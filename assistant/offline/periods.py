@@ -25,6 +25,7 @@ def period_at(tokens: Sequence[Token], at: int, today: date) -> tuple[int, Perio
             _explicit(tokens, at),
             _month(tokens, at, today),
             _quarter(tokens, at, today),
+            _half(tokens, at, today),
             _relative(tokens, at, today),
             _day_word(tokens, at, today),
         )
@@ -140,6 +141,24 @@ def _quarter(tokens: Sequence[Token], at: int, today: date) -> tuple[int, Period
     after += year is not None
     year = year or (today.year if 3 * number - 2 <= today.month else today.year - 1)
     return after, unit_around(date(year, 3 * number - 2, 1), "quarter")
+
+
+def _half(tokens: Sequence[Token], at: int, today: date) -> tuple[int, Period] | None:
+    """`the first half of 2023`, `H2 2024`."""
+    word = _word(tokens, at)
+    if word in ("first", "second") and _word(tokens, at + 1) == "half":
+        number, after = ("first", "second").index(word), at + 2
+    elif word in ("h1", "h2"):
+        number, after = int(word[1]) - 1, at + 1
+    else:
+        return None
+    if _word(tokens, after) == "of":
+        after += 1
+    year = _whole(tokens, after, 1900, 2999)
+    after += year is not None
+    year = year or (today.year if 6 * number + 1 <= today.month else today.year - 1)
+    start = date(year, 6 * number + 1, 1)
+    return after, Period(start, add_months(start, 6), f"H{number + 1} {year}")
 
 
 def _relative(tokens: Sequence[Token], at: int, today: date) -> tuple[int, Period] | None:

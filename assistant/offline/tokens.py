@@ -23,6 +23,8 @@ _TOKEN = re.compile(
 _SUFFIX = re.compile(
     r"(?:ations?|itions?|ments?|ings?|ions?|ances?|ences?|ers?|ors?|ors|ives?|ness|ees?|als?|ed|es|s|e|y|i)$"
 )
+_ONE = frozenset({"e-mail", "e-mails", "on-line", "off-line", "co-author", "co-authors", "check-in", "check-out"})
+"""Words that are one, with or without a hyphen."""
 _HYPHENED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
 
 
@@ -93,6 +95,8 @@ def tokenize(question: str) -> tuple[Token, ...]:
 def _word(text: str, start: int, end: int) -> list[Token]:
     if text.lower().endswith("'s"):
         return [Token(text[:-2], text[:-2].lower(), "word", start, end - 2), Token("'s", "'s", "word", end - 2, end)]
+    if text.lower() in _ONE:
+        return [Token(text, text.lower().replace("-", ""), "word", start, end)]
     if _HYPHENED.fullmatch(text):  # left-handed, first-grade
         return [Token(part.group(), part.group().lower(), "word", start + part.start(), start + part.end())
                 for part in re.finditer(r"[^-]+", text)]  # fmt: skip
