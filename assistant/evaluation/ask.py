@@ -128,6 +128,8 @@ async def _judge(box: Toolbox, here: Actor, source: Source, outcome: Outcome, qu
     """Run the gold, take the answer's result, compare."""
     asked = await queries.list_queries(box, here, conversation_id=here.conversation_id, limit=100)
     facts: dict[str, object] = {"rejections": sum(entry.verdict == "rejected" for entry in asked)}
+    if not outcome.case.answerable:
+        return outcome.model_copy(update=facts | await _stray(box, here, outcome, query_id))
     gold_sql = qualified(outcome.case.gold_sql, outcome.case.schema_name, source.tables, source.dialect)
     try:
         gold = await _read(box, here, source.name, gold_sql)
@@ -154,6 +156,19 @@ async def _judge(box: Toolbox, here: Actor, source: Source, outcome: Outcome, qu
         "read_as": entry.answer.read_as if entry.answer else "",
     }
     return outcome.model_copy(update=facts)
+
+
+async def _stray(box: Toolbox, here: Actor, outcome: Outcome, query_id: UUID | None) -> dict[str, object]:
+    """Judge what was made of a question that the data cannot answer."""
+    if query_id is None:
+        return {"right": not outcome.error}
+    entry = await queries.get_query(box, here, query_id)
+    return {
+        "difference": "answered, though the data hold nothing about it",
+        "sql": entry.sql_executed or entry.sql_asked,
+        "confidence": entry.answer.confidence if entry.answer else None,
+        "read_as": entry.answer.read_as if entry.answer else "",
+    }
 
 
 async def _read(box: Toolbox, here: Actor, database: str, sql: str) -> Table:

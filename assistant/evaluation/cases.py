@@ -13,11 +13,14 @@ from assistant.evaluation.measure import Case
 from tools.connectors.base import Dialect, TableSchema
 from tools.errors import Invalid
 
-NEEDED = ("question", "gold_sql")
+NEEDED = ("question",)
 
 
 def read_cases(path: Path, *, schema_field: str | None = None, limit: int | None = None) -> tuple[Case, ...]:
-    """Read a JSON-lines file of {question, gold_sql, schema?, gold_tables?, kind?}; Invalid names a wrong line."""
+    """Read a JSON-lines file of {question, gold_sql, schema?, gold_tables?, kind?}; Invalid names a wrong line.
+
+    A row with `"answerable": false` needs no gold: there, to decline is right.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -33,12 +36,13 @@ def _case(path: Path, number: int, line: str, schema_field: str | None) -> Case:
         row: Any = json.loads(line)
     except ValueError as error:
         raise Invalid(f"Line {number} of {path.name!r} is not JSON: {error}.") from None
-    missing = [name for name in (*NEEDED, *((schema_field,) if schema_field else ())) if not row.get(name)]
+    needed = (*NEEDED, *(("gold_sql",) if row.get("answerable", True) else ()))
+    missing = [name for name in (*needed, *((schema_field,) if schema_field else ())) if not row.get(name)]
     if missing:
         raise Invalid(f"Line {number} of {path.name!r} lacks {', '.join(missing)}.")
     return Case(
         question=row["question"],
-        gold_sql=row["gold_sql"],
+        gold_sql=row.get("gold_sql") or "",
         schema_name=row[schema_field] if schema_field else None,
         gold_tables=tuple(row.get("gold_tables") or ()),
         kind=row.get("kind") or "",

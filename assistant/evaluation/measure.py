@@ -20,6 +20,11 @@ class Case(Frozen):
     gold_tables: tuple[str, ...] = ()
     kind: str = ""
 
+    @property
+    def answerable(self) -> bool:
+        """False for a question that the data cannot answer: to decline it, or to ask back, is right."""
+        return bool(self.gold_sql)
+
 
 class Preview(Frozen):
     """The head of a result, for the report."""
@@ -95,6 +100,8 @@ class Summary(Frozen):
     """Answers with a confidence of at least 0.5, and of at least 0.8; `cases` counts all."""
     buckets: tuple[Bucket, ...]
     with_extra_columns: int
+    unanswerable: Group
+    """Questions that the data cannot answer: `right` are the declined ones. The other figures leave them out."""
     gold_errors: int
     failures: int
     """Questions that ended in an error instead of an answer or a plain "no"."""
@@ -110,6 +117,8 @@ class Summary(Frozen):
 
 def summarise(outcomes: Sequence[Outcome]) -> Summary:
     """Sum a run up; a case whose gold did not run counts as wrong."""
+    stray = [outcome for outcome in outcomes if not outcome.case.answerable]
+    outcomes = [outcome for outcome in outcomes if outcome.case.answerable]
     times = [outcome.milliseconds for outcome in outcomes] or [0.0]
     costs = [outcome.cost for outcome in outcomes if outcome.cost is not None]
     return Summary(
@@ -119,6 +128,7 @@ def summarise(outcomes: Sequence[Outcome]) -> Summary:
         confident=tuple(_confident(outcomes, least) for least in (0.5, 0.8)),
         buckets=tuple(_bucket(outcomes, low, high) for low, high in BUCKETS),
         with_extra_columns=sum(outcome.extra_columns > 0 for outcome in outcomes),
+        unanswerable=_group("not answerable", stray),
         gold_errors=sum(bool(outcome.gold_error) for outcome in outcomes),
         failures=sum(bool(outcome.error) for outcome in outcomes),
         rejections=sum(outcome.rejections for outcome in outcomes),

@@ -46,6 +46,9 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         ("refused by the guard", f"{summary.rejections:,}"),
         ("ended in an error", f"{summary.failures:,}"),
     ]
+    if summary.unanswerable.cases:
+        stray = summary.unanswerable
+        lines.append(("declined of those not answerable", f"{stray.accuracy:.1%} of {stray.cases:,}"))
     if summary.recall_at_10 is not None:
         lines.append(("all gold tables in the first 5 / 10", f"{summary.recall_at_5:.1%} / {summary.recall_at_10:.1%}"))
     if summary.gold_errors:

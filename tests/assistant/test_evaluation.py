@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import typer
 from sqlalchemy import func, select
@@ -14,7 +15,8 @@ from assistant.evaluation.cases import qualified, read_cases
 from assistant.evaluation.kept import load_run, new_run, save_run
 from assistant.evaluation.measure import Case, Outcome, compare_runs, summarise
 from assistant.evaluation.report import text_changes, text_report, write_report
-from tools import queries
+from tests.conftest import registered
+from tools import queries, schemas
 from tools.connectors.base import Column, TableSchema
 from tools.errors import Invalid, NotFound
 from tools.settings import Settings
@@ -51,6 +53,34 @@ async def test_questions_are_asked_and_results_compared(toolbox: Toolbox, actor:
     assert wrong.answer is not None and wrong.answer.rows == ((4,),)
     assert not declined.answered and "weather" in declined.said
     assert "nothing" in odd.gold_error and not odd.right
+
+
+async def test_what_the_data_cannot_answer_is_rightly_declined(toolbox: Toolbox, actor: Actor, sales: str) -> None:
+    stray = (
+        Case(question="Which newsletter did the customers read?", gold_sql="", kind="unanswerable"),
+        Case(question="How many customers are there?", gold_sql="", kind="unanswerable"),
+    )
+    declined, answered = await evaluate(toolbox, actor, sales, stray)
+    assert declined.right and not declined.answered and "newsletter" in declined.said
+    assert not answered.right and answered.answered and "hold nothing" in answered.difference
+    summary = summarise((declined, answered))
+    assert (summary.unanswerable.cases, summary.unanswerable.accuracy, summary.total.cases) == (2, 0.5, 0)
+
+
+async def test_a_conversation_about_some_schemas_finds_only_their_tables(toolbox: Toolbox, actor: Actor) -> None:
+    async def fill(there: asyncpg.Connection) -> None:
+        for schema in ("north", "south"):
+            await there.execute(
+                f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.harbours (id int PRIMARY KEY, name text)"
+            )
+
+    async with registered(toolbox, actor, "coast", fill) as name:
+        found = await schemas.retrieve(toolbox, actor, "harbours", name, schemas=("south",))
+        assert [one.table.shape.qualified_name for one in found.tables] == ["south.harbours"]
+        everywhere = await schemas.retrieve(toolbox, actor, "harbours", name)
+        assert len(everywhere.tables) == 2
+        elsewhere = await schemas.retrieve(toolbox, actor, "harbours", databases=("mountains",))
+        assert elsewhere.tables == ()
 
 
 async def test_nothing_is_left_behind(toolbox: Toolbox, actor: Actor, sales: str) -> None:
@@ -122,6 +152,8 @@ def test_wrong_files_are_told_by_line(tmp_path: Path) -> None:
         read_cases(path, schema_field="schema")
     with pytest.raises(Invalid, match="Cannot read"):
         read_cases(tmp_path / "none.jsonl")
+    path.write_text(json.dumps({"question": "a", "answerable": False}))
+    assert not read_cases(path)[0].answerable
     path.write_text("\n".join(json.dumps({"question": str(n), "gold_sql": "b", "schema": "s"}) for n in range(9)))
     assert [case.schema_name for case in read_cases(path, schema_field="schema", limit=2)] == ["s", "s"]
 

@@ -1,6 +1,6 @@
 """Finding the tables a question is about: ranked by the store, then joined by the tables that link them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from tools.connectors.base import Dialect, Frozen
 from tools.reach import reaches
 from tools.schemas.catalog import TrainedTable
 from tools.schemas.ranking import Hit, rank
-from tools.schemas.tables import Known, known, recall, seen
+from tools.schemas.tables import Known, inside, known, recall, seen
 from tools.toolbox import Actor, Toolbox
 
 NEIGHBOUR = 0.3
@@ -61,12 +61,20 @@ class _Place(NamedTuple):
 
 
 async def retrieve(
-    box: Toolbox, actor: Actor, question: str, database: str | None = None, limit: int = 10
+    box: Toolbox,
+    actor: Actor,
+    question: str,
+    database: str | None = None,
+    limit: int = 10,
+    *,
+    databases: Collection[str] = (),
+    schemas: Collection[str] = (),
 ) -> Retrieved:
     """Find the tables a question is about, in one database or, with None, in all of the workspace.
 
     The best-fitting database comes whole when it has at most `settings.whole_catalogue_tables` tables; of larger ones
-    come the `limit` best. NotFound when `database` is not registered.
+    come the `limit` best. `databases` and `schemas` name those that a conversation is about, where it is not about
+    all: what lies outside is not found. NotFound when `database` is not registered.
     """
     named = (await known(box, actor, database)).id if database else None
     vector = (await box.embedder.embed([question]))[0]
@@ -74,7 +82,11 @@ async def retrieve(
         hits = await rank(box, session, actor, question, vector, named)
         whole_of = await recall(box, session, {hit.database_id: (hit.database, hit.version) for hit in hits})
         bounds = await reaches(box, session, actor)
-    about = {key: seen(one, bounds[key]) for key, one in whole_of.items()}
+    about = {
+        key: inside(seen(one, bounds[key]), schemas)
+        for key, one in whole_of.items()
+        if not databases or one.name in databases
+    }
     if actor.tables:
         about = {key: one for key, one in about.items() if one.tables}
     places = _spread(_places(hits), about.values())

@@ -1,6 +1,6 @@
 """The tables of a database as they are known: read once per version, described, found by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -107,6 +107,16 @@ def seen(about: Known, reach: Reach) -> Known:
         return about
     rules = {table.id: reach.rule_of(table.shape) for table in about.tables}
     tables = tuple(_less(table, rules[table.id]) for table in about.tables if not rules[table.id].hidden)
+    names = {table.shape.qualified_name for table in tables}
+    notes = tuple(note for note in about.notes if note.table is None or note.table in names)
+    return Known(**{**dict(about), "tables": tables, "notes": notes})
+
+
+def inside(about: Known, schemas: Collection[str]) -> Known:
+    """What of a database lies in some of its schemas; all of it where none is named."""
+    if not schemas:
+        return about
+    tables = tuple(table for table in about.tables if table.shape.schema_name in schemas)
     names = {table.shape.qualified_name for table in tables}
     notes = tuple(note for note in about.notes if note.table is None or note.table in names)
     return Known(**{**dict(about), "tables": tables, "notes": notes})

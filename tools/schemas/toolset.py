@@ -24,7 +24,9 @@ async def find_tables(ctx: RunContext[Desk], question: str, database: str | None
         database: The database's name; leave it out when the person named none.
     """
     desk = ctx.deps
-    found = await retrieval.retrieve(desk.box, desk.actor, question, database)
+    found = await retrieval.retrieve(
+        desk.box, desk.actor, question, database, databases=desk.databases, schemas=desk.schemas
+    )
     desk.found.update({table.table.shape.qualified_name: table.score for table in found.tables})
     desk.database = database or found.database or desk.database
     near = await find_examples(desk.box, desk.actor, desk.database, question) if desk.database else ()
