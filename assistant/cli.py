@@ -10,7 +10,9 @@ import typer
 
 from assistant import cli_people, printing
 from assistant.cli_embed import embed_app
+from assistant.cli_examples import examples_app
 from assistant.cli_jobs import exit_code, jobs_app, schedules_app, sync_command
+from assistant.cli_store import backup_store, restore_store
 from assistant.command_line import As, Json, url_of, with_box
 from assistant.evaluate_cli import evaluate_command
 from assistant.up import Ended, Narrator, child_environment, program, up
@@ -30,12 +32,19 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 app = typer.Typer(
-    help="Talk to your databases.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+    help="Talk to your databases. Data goes to stdout, everything else to stderr.",
+    epilog="Exit codes: 0 done; 1 refused or failed, and stderr says why; 2 wrong usage; 3 done only in part.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
 )
 databases_app = typer.Typer(help="Databases to ask.", no_args_is_help=True)
 app.add_typer(databases_app, name="databases")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(embed_app, name="embed")
+app.add_typer(examples_app, name="examples")
+app.command("backup-store")(backup_store)
+app.command("restore-store")(restore_store)
 app.add_typer(schedules_app, name="schedules")
 cli_people.add_to(app)
 app.command("eval")(evaluate_command)

@@ -102,4 +102,5 @@ def revoke_key(name: str, as_json: Json = False, user: As = None) -> None:
 
 
 def _address(given: str | None) -> str:
-    return given or url_of(load_settings())
+    settings = load_settings()
+    return given or settings.public_url or url_of(settings)

@@ -219,7 +219,7 @@ async def _embed(box: Toolbox, person: Actor, rest: str) -> None:
         await say(f"{title}\n\nThe chat in your own pages: `tabletalk embed create` makes a key.", card)
         return
     key = await embed.find_key(box, person, rest)
-    address = cl.context.session.environ.get("HTTP_ORIGIN") or "http://localhost"
+    address = box.settings.public_url or cl.context.session.environ.get("HTTP_ORIGIN", "http://localhost:8000")
     token = "" if key.anonymous_daily else "\n`data-token` is where your own server signs who its user is."
     pages = f"This line puts **{key.look.title}** into pages of {', '.join(key.origins)}:"
     await say(f"{pages}\n\n```html\n{embed.snippet(key, address)}\n```{token}")

@@ -188,3 +188,34 @@ def test_a_widget_key_from_making_to_revoking(run: Run, local: Settings) -> None
     assert (dull.returncode, dull.stderr[:32]) == (1, "tabletalk: The chat cannot look ")
     assert json.loads(run("embed", "revoke", "portal", "--json").stdout)[0]["revoked_at"]
     assert run("databases", "forget", "pages", "--yes").returncode == 0
+
+
+def test_a_verified_question_from_the_command_line(run: Run, local: Settings) -> None:
+    with servers(local) as filled:
+        assert filled.database_url is not None
+        url = filled.database_url.get_secret_value()
+    assert run("databases", "register", "kept", TABLETALK_REGISTER_URL=url).returncode == 0
+    refused = run("examples", "add", "kept", "how many?", "delete from tabletalk.users")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    made = run("examples", "add", "kept", "one?", "select 1 as one", "--json")
+    assert made.returncode == 0, made.stderr
+    number = json.loads(made.stdout)[0]["id"]
+    assert [one["question"] for one in json.loads(run("examples", "list", "kept", "--json").stdout)] == ["one?"]
+    assert run("examples", "remove", number).returncode == 0
+    assert json.loads(run("examples", "list", "--json").stdout) == []
+    assert run("databases", "forget", "kept", "--yes").returncode == 0
+
+
+def test_a_backup_is_refused_while_the_servers_are_kept(run: Run, tmp_path: Path) -> None:
+    file = str(tmp_path / "store.backup")
+    assert json.loads(run("backup-store", file, "--json").stdout)["databases"] == 0
+    again = run("backup-store", file)
+    assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+    assert run("backup-store", file, "--yes").returncode == 0
+    assert run("restore-store", file, "--yes").stderr.startswith("tabletalk: Tabletalk is running on this store")
+
+
+def test_the_help_tells_the_exit_codes(run: Run) -> None:
+    told = " ".join(run("--help").stdout.split())
+    assert "Exit codes: 0 done; 1 refused or failed" in told
+    assert run("nonsense").returncode == 2

@@ -16,6 +16,11 @@ def newest() -> str:
     return only
 
 
+def known() -> set[str]:
+    """Give every revision there has been."""
+    return _named("revision", [file.read_text() for file in VERSIONS.glob("*.py")])
+
+
 def _named(variable: str, texts: Iterable[str]) -> set[str]:
     pattern = re.compile(rf'^{variable}\b[^=\n]*= "(\w+)"', re.MULTILINE)
     return {found[1] for text in texts if (found := pattern.search(text))}
