@@ -20,6 +20,7 @@ from assistant import health
 from assistant.agent import agent, choose_model
 from assistant.api import PREFIX, create_api, mount, problems
 from assistant.chat import runtime
+from assistant.chat.login import logins
 from assistant.embed import actor_called
 from assistant.embed.doors import FOR_OTHER_PAGES
 from assistant.embed.doors import router as embed_doors
@@ -78,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(AssistantError, _tell)
     app.include_router(health.router)
     app.include_router(downloads())
+    app.include_router(logins())
     mount(app, api)
     app.router.routes.append(Route("/mcp", mcp))
     app.include_router(embed_doors)

@@ -22,6 +22,16 @@ async def admit(box: Toolbox, name: str, address: str) -> None:
         raise too_many("tries to sign in", max(waits))
 
 
+async def wait(box: Toolbox, name: str, address: str) -> int:
+    """Seconds until this name may be tried from this address; 0 when it may be now. Nothing is counted."""
+    rooms = (
+        await box.limiter.look(HERE, "sign-in", name[:100], address),
+        await box.limiter.look(ADDRESS, "sign-in-failed", address),
+        await box.limiter.look(NAME, "sign-in-failed", name[:100]),
+    )
+    return max((room.seconds for room in rooms if not room.free), default=0)
+
+
 async def failed(box: Toolbox, name: str, address: str) -> None:
     """Count a wrong password."""
     await box.limiter.take(ADDRESS, "sign-in-failed", address)

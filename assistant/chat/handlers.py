@@ -4,7 +4,6 @@ Chainlit loads this file by its path, registers what is decorated, and keeps one
 """
 
 import logging
-import math
 import warnings
 from typing import Any
 
@@ -12,7 +11,6 @@ import chainlit as cl
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
 from chainlit.types import ThreadDict
-from fastapi import HTTPException
 from starlette.datastructures import Headers
 
 from assistant import accounts
@@ -60,13 +58,11 @@ else:
 
     @cl.password_auth_callback
     async def sign_in(name: str, password: str) -> cl.User | None:
-        """Let in whose password it is; the page words a refusal by its key."""
+        """Let in whose password it is; assistant/chat/login.py tells who has tried too often how long to wait."""
         try:
             person = await accounts.sign_in(door().box, name, password, client_address())
-        except NotSignedIn:
+        except (NotSignedIn, TooMany):
             return None
-        except TooMany as error:
-            raise HTTPException(429, runtime.wait_key(math.ceil(error.seconds))) from None
         return cl.User(identifier=person.user_name)
 
 
