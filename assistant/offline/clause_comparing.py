@@ -368,7 +368,8 @@ class Comparing(Values):
         literal = self.spelt()
         self.skip("logic.of", "logic.is", "compare.like")
         item = literal or self.peek()
-        if item.is_op("compare", "superlative", "ask") or item.kind == "table":
+        described = item.kind == "value" and self.peek(1).kind == "table"  # playlists that contain jazz tracks
+        if item.is_op("compare", "superlative", "ask") or item.kind == "table" or described:
             self.on_relative()
             return
         if item.kind in ("value", "text", "unknown", "number") or item.text:

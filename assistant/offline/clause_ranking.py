@@ -213,6 +213,12 @@ class Ranking(Comparing):
             self.items[self.at] = replace(target, kind="table", links=target.alt)
             target = self.peek()
             pick = Pick(None, "")
+        elif target.kind == "column" and self._ranked_by_what_follows(target):
+            self.at += 1
+            shown = Pick(self.column(target))
+            self.sketch.picks.append(shown)
+            self.sketch.groups.append(shown)
+            pick = Pick(None, "")
         elif target.kind == "column":
             self.at += 1
             var = self.column(target)
@@ -283,6 +289,13 @@ class Ranking(Comparing):
         if not target.alt or target.alt[0].score < 0.9:
             return False
         return self.lexicon.column(target.links[0].ref).target == target.alt[0].table
+
+    def _ranked_by_what_follows(self, target: Item) -> bool:
+        """True for `top 5 countries by number of customers`: what is ranked is shown, and `by` says by what."""
+        by = self.peek(1)
+        what = self.peek(2)
+        counted = what.is_op("ask", "aggregate", "measure") or what.kind == "column"
+        return not self._ordered_by(target) and by.is_op("group") and by.text.lower() == "by" and counted
 
     def _bigness(self, target: Item) -> str:
         """What `biggest` goes by: the money of an order or an invoice, else a size."""

@@ -102,6 +102,8 @@ class Conditions:
         return Compare(expr, "=", 1 if entry.number else "Y")
 
     def _aggregated(self, test: Test, choice: Choice) -> Condition | None:
+        if test.op in ("like", "starts", "ends"):  # a count holds no text
+            return None
         exprs = self.m.exprs(test.pick, replace(choice, count="rows"))
         if test.pick.agg == "sum" and exprs and choice.count == "distinct":  # pieces, or the rows that hold them
             exprs = (self.m.counted(exprs[0].table, replace(choice, count="rows")),)

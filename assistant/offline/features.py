@@ -54,13 +54,17 @@ def _shape(form: Form, meaning: Meaning) -> dict[str, float]:
         "ordered": float(bool(form.order)),
         "limited": float(form.limit is not None),
         "id measured": float(sum(_measures_key(e, meaning) for e in (*form.select, *(s.expr for s in form.order)))),
+        "group hidden": float(bool(form.group) and bool(form.select) and all(e.agg for e in form.select)),
         "twice": float(len(form.select) - len({(e.table, e.ref) for e in form.select})),
     }
 
 
 def _measures_key(expr: Expr, meaning: Meaning) -> bool:
-    """True for the highest or the average of a key: it says nothing."""
-    return bool(expr.ref and expr.agg not in ("", "count") and meaning.lexicon.column(expr.ref).identifier)
+    """True for the highest or the average of a key or a text: it says nothing."""
+    if expr.ref is None or expr.agg in ("", "count"):
+        return False
+    entry = meaning.lexicon.column(expr.ref)
+    return entry.identifier or (entry.column.family == "text" and not entry.temporal and not entry.values)
 
 
 def _tests(condition: Condition) -> list[Compare]:

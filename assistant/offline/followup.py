@@ -8,7 +8,7 @@ from typing import Literal
 from assistant.offline.choice import Choice
 from assistant.offline.clauses import Clauses
 from assistant.offline.conditions import Conditions
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Sort, tables_of
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Ref, Sort, tables_of
 from assistant.offline.grammar import grammar
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
@@ -48,7 +48,8 @@ def follows(question: str, cover: Cover) -> bool:
     if opened or (pointing and len(tokens) <= SHORT):
         return not (asks and tables and not pointing)
     grouped = any(item.is_op("group", "order") and item.start == 0 for item in cover.items)
-    return len(tokens) <= SHORT and not asks and (grouped or not tables) and bool(cover.items)
+    anew = any(item.is_op("measure", "aggregate", "frequent") and item.start == 0 for item in cover.items)
+    return len(tokens) <= SHORT and not asks and not anew and (grouped or not tables) and bool(cover.items)
 
 
 def edited(
@@ -68,6 +69,7 @@ def edited(
         sketch, assignments = _read(cover, previous, lexicon, graph)
         for assignment in assignments[:2]:
             form = _edit(previous, Meaning(sketch, assignment, lexicon, graph, frozenset()))
+            form = _each_once(form, lexicon, graph) if form is not None else None
             if form is not None and form != previous and all(form != other for other, _, _ in result):
                 belief = 0.9 - 0.25 * len(sketch.unknown) - 0.1 * (len(result) > 0)
                 result.append((form, max(0.1, belief), tuple(sketch.unknown)))
@@ -135,6 +137,22 @@ def _edit(form: Form, meaning: Meaning) -> Form | None:
     if extra and not groups:
         form = _extended(form, extra)
     return form if form != before else None
+
+
+def _each_once(form: Form, lexicon: Lexicon, graph: Graph) -> Form:
+    """Count things, not the rows that a newly joined table makes of them."""
+    counts = [expr for expr in form.select if expr.agg == "count" and expr.ref is None and not expr.share]
+    tables = tables_of(form)
+    edges = graph.tree(tables, form.via) if counts and len(tables) > 1 else None
+    for count in counts:
+        key = lexicon.tables[count.table].key
+        ordered = [count.table, *(table for table in tables if table != count.table)]
+        if edges and len(key) == 1 and graph.fans_out(count.table, graph.tree(ordered, form.via) or ()):
+            once = replace(count, ref=Ref(count.table, key[0]), distinct=True)
+            select = tuple(once if expr == count else expr for expr in form.select)
+            order = tuple(replace(sort, expr=once) if sort.expr == count else sort for sort in form.order)
+            form = form.change(select=select, order=order)
+    return form
 
 
 def _narrowed(form: Form, where: tuple[Condition, ...], having: tuple[Condition, ...]) -> Form:

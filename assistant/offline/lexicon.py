@@ -255,7 +255,7 @@ def _table(trained: TrainedTable) -> TableEntry:
 
 def _told(named: tuple[str, ...], own: tuple[str, ...], table: tuple[str, ...]) -> tuple[Word, ...]:
     """The words of a comment's name, where it says more than the name itself; a bare `date` names nothing."""
-    says = set(named) - set(own) and any(LIGHT.get(word, 1.0) > 0.45 for word in named)
+    says = set(named) - set(own) and any(LIGHT.get(word, 1.0) > 0.45 and word not in table for word in named)
     return _weigh(named, table) if says else ()
 
 

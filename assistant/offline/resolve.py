@@ -9,11 +9,14 @@ from assistant.offline.lexicon import ColumnEntry, Lexicon
 from assistant.offline.mentions import NAME, Link
 from assistant.offline.roles import base, part
 from assistant.offline.sketch import Pick, Sketch, Subquery, Test, Var
+from assistant.offline.tokens import stem
 
 WIDTH = 10
 AMOUNTS = frozenset(
     {"salary", "pay", "wage", "price", "cost", "amount", "total", "balance", "revenue", "score", "rating", "income"}
 )
+LATER = frozenset({"update", "updated", "modify", "modified", "cancel", "cancelled", "delete", "deleted", "expiry"})
+"""Words of dates that come after what a row is about."""
 PLACES = {
     "city": 0.8,
     "location": 0.8,
@@ -26,6 +29,10 @@ PLACES = {
     "venue": 0.75,
     "origin": 0.5,
 }
+
+
+NAMED = 3.0
+"""What a value that owns something gains where it names a row: `tracks by X` are those of the artist X."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +238,7 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:  # no
     typed = entry.temporal or (entry.number and not entry.identifier)
     if hint in ("time", "recent"):
         if entry.column.family in ("date", "datetime") or (entry.temporal and entry.column.family == "text"):
-            return 0.75
+            return 0.75 + _usual_date(entry, lexicon)
         if entry.number and not entry.is_key and entry.lemmas & {"year", "founded", "built"}:
             return 0.7
         return 0.5 if hint == "recent" and entry.lemmas & down and typed else 0.0
@@ -245,11 +252,24 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:  # no
     return 0.0
 
 
+def _usual_date(entry: ColumnEntry, lexicon: Lexicon) -> float:
+    """How much rather a date is meant where none is named: the one of the thing itself (`ordered_at` of orders)."""
+    own = {stem(word.lemma) for word in lexicon.tables[entry.table].words}
+    if own & {stem(word) for word in entry.lemmas}:
+        return 0.15
+    return -0.1 if entry.lemmas & LATER else 0.0
+
+
 def turned(hint: str, entry: ColumnEntry) -> bool:
     """True when the sense of a superlative turns on this column: the oldest have the earliest birth date."""
     if hint == "age":
         return not entry.lemmas & {"age", "old"}
     return hint == "recent" and bool(entry.lemmas & {"age"}) and not entry.temporal
+
+
+def _names_its_row(link: Link, lexicon: Lexicon) -> bool:
+    """True for a value in the column that names the rows of its table: a thing, not a remark about one."""
+    return link.column in lexicon.tables[link.table].display
 
 
 def _names_itself(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph) -> bool:
@@ -286,6 +306,13 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
         return gain - (1.0 if need in ("summed", "ordered") else 0.0)
     if var.owned and link.value and _names_itself(var, link, state, lexicon, graph):
         gain -= 2.2
+    if (
+        var.owned
+        and link.value
+        and _names_its_row(link, lexicon)
+        and not all(_names_its_row(x, lexicon) for x in var.links)
+    ):
+        gain += NAMED
     entry = lexicon.column(link.ref)
     if entry.identifier and lexicon.tables[link.table].key == (link.column,):
         gain += 0.25

@@ -7,6 +7,9 @@ from assistant.offline.lexicon import Lexicon
 from assistant.offline.understanding import ReadingOf
 from tools.schemas.vocabulary import split_name
 
+LONGEST = 90
+"""Characters of a label."""
+
 
 def reasons(features: Mapping[str, float], unknown: Sequence[str]) -> tuple[str, ...]:
     """What makes a reading more or less sure, in words."""
@@ -32,13 +35,26 @@ def labels(readings: Sequence[ReadingOf]) -> tuple[ReadingOf, ...]:
     """Give each reading a short label that tells it from the others."""
     named: list[ReadingOf] = []
     for reading in readings:
-        label = reading.read_as if len(reading.read_as) <= 90 else reading.read_as[:87].rsplit(" ", 1)[0] + " ..."
+        label = _short(reading.read_as)
+        if named and len(reading.read_as) > LONGEST:
+            label = _apart(reading, named[0]) or label
         if any(other.label == label for other in named):
             label = _difference(reading, label)
         if any(other.label == label for other in named):
             label = f"{label} ({len(named) + 1})"
         named.append(replace(reading, label=label))
     return tuple(named)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3].rsplit(" ", 1)[0] + " ..."
+
+
+def _apart(reading: ReadingOf, best: ReadingOf) -> str:
+    """What a long reading says that the best one does not: `instead: where shipped at from ...`."""
+    said = set(best.read_as.split(", "))
+    other = [clause for clause in reading.read_as.split(", ") if clause not in said]
+    return _short(", ".join(other))
 
 
 def _difference(reading: ReadingOf, label: str) -> str:

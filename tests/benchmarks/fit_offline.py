@@ -55,9 +55,9 @@ MAIMED = 0.12
 NO_GOLD = {"gold_sql": "", "made": True}
 SHOP_WEIGHT = 4.0
 """The shop's questions are few, and are how people of a business ask."""
-RANK_PRIOR = {"id measured": -2.0, "key for a name": -1.0}
+RANK_PRIOR = {"id measured": -2.0, "key for a name": -1.0, "group hidden": -2.0}
 """The same for the ranking."""
-PRIOR = {"share lost": -3.0, "ranking lost": -1.5, "held twice": -0.8, "order lost": -1.5}
+PRIOR = {"share lost": -3.0, "ranking lost": -1.5, "held twice": -0.8, "order lost": -1.5, "group hidden": -2.0}
 """What is believed of features too rare in questions to be learned from them: the confidence is drawn there."""
 
 Features = Mapping[str, float]

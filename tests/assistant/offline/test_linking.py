@@ -146,3 +146,62 @@ def test_a_comment_says_what_codes_mean() -> None:
 
 def test_a_note_names_a_column() -> None:
     assert told_of(("amt is the deal amount", "be careful"), ("amt", "qty")) == {"amt": "deal amount"}
+
+
+MUSIC = (
+    table("artists", {"artist_id": ("number", ""), "name": ("text", "")}, values={"name": ("Aurora", "Kestrel")}),
+    table(
+        "albums",
+        {"album_id": ("number", ""), "title": ("text", ""), "artist_id": ("number", "")},
+        {"artist_id": "artists.artist_id"},
+        {"title": ("Home", "Away")},
+    ),
+    table(
+        "tracks",
+        {
+            "track_id": ("number", ""),
+            "name": ("text", ""),
+            "album_id": ("number", ""),
+            "composer": ("text", ""),
+            "seconds": ("number", ""),
+            "recorded_on": ("date", ""),
+        },
+        {"album_id": "albums.album_id"},
+        {"composer": ("Aurora", "Nobody"), "name": ("One", "Two")},
+    ),
+)
+
+
+def test_what_somebody_made_is_of_the_one_who_is_a_row_and_the_other_column_is_offered() -> None:
+    answer = read("tracks by Aurora", MUSIC, "postgres", TODAY)
+    assert answer.best is not None and "artists.name = 'Aurora'" in answer.best.sql
+    assert any("composer = 'Aurora'" in each.sql for each in answer.readings[1:])
+
+
+def test_what_is_ranked_by_a_count_is_shown() -> None:
+    best = read("top 2 composers by number of tracks", MUSIC, "postgres", TODAY).best
+    assert best is not None
+    assert best.sql.startswith("SELECT composer") and "ORDER BY COUNT(*) DESC" in best.sql and "LIMIT 2" in best.sql
+
+
+def test_a_question_with_a_figure_of_its_own_is_no_follow_up() -> None:
+    before = read("which artists have no albums?", MUSIC, "postgres", TODAY)
+    after = read("average seconds by composer", MUSIC, "postgres", TODAY, before)
+    assert after.best is not None and "AVG(seconds)" in after.best.sql and "NOT" not in after.best.sql
+
+
+def test_a_follow_up_over_more_rows_counts_things_once() -> None:
+    before = read("How many artists are there?", MUSIC, "postgres", TODAY)
+    after = read("and by composer?", MUSIC, "postgres", TODAY, before)
+    assert after.best is not None and "COUNT(DISTINCT artists.artist_id)" in after.best.sql
+
+
+def test_a_slip_of_the_keyboard_is_mended() -> None:
+    best = read("What is the avrage of seconds of tracks?", MUSIC, "postgres", TODAY).best
+    assert best is not None and "AVG(seconds)" in best.sql
+
+
+def test_long_readings_are_labelled_by_what_tells_them_apart() -> None:
+    answer = read("tracks per month this year", MUSIC, "postgres", TODAY)
+    labels = [each.label for each in answer.readings]
+    assert len(set(labels)) == len(labels) and not any("(3)" in label for label in labels)
