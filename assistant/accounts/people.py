@@ -21,6 +21,9 @@ from tools.toolbox import Actor, Role, Toolbox
 LOCAL_USER = "you"
 """The implicit person of local mode; no password can log in as them."""
 
+OPERATOR = "(command line)"
+"""Who the audit log names where no account stands behind a deed."""
+
 WORKSPACE = "home"
 """The workspace everybody joins who is not given another."""
 
@@ -264,15 +267,26 @@ async def make_user(
     async with store.begin_for_all() as session:
         await _new_user(session, name, kept)
         await _join(session, name, workspace, role, attributes)
-    return await find_person(store, name)
+    person = await find_person(store, name)
+    await _note(store, person, "add member", _told(role, attributes or {}))
+    return person
 
 
 async def reset_password(store: Store, name: str, new: str) -> None:
     """Give a person another password and end their sessions; NotFound when there is none of that name."""
     if name == LOCAL_USER:
         raise Invalid(f"{name!r} is the person of local mode and has no password.")
-    await find_person(store, name)
+    person = await find_person(store, name)
     await _write_password(store, name, await passwords.hashed(new))
+    await _note(store, person, "change password", "")
+
+
+async def _note(store: Store, person: Actor, action: str, detail: str) -> None:
+    """Tell the audit log what whoever runs the machine did, who has no account."""
+    entry = audit.noted(person.model_copy(update={"door": "cli"}), action, person.user_name, detail=detail)
+    entry.user_id, entry.who = None, OPERATOR
+    async with store.begin(person.workspace_id) as session:
+        session.add(entry)
 
 
 async def _write_password(store: Store, name: str, kept: str) -> None:

@@ -8,7 +8,7 @@ import chainlit as cl
 from chainlit.types import CommandDict
 from sqlalchemy import select
 
-from assistant import embed
+from assistant import accounts, embed
 from assistant.chat import syncing
 from assistant.chat.door import actor, door
 from assistant.chat.draw_result import short_names
@@ -225,6 +225,19 @@ async def _embed(box: Toolbox, person: Actor, rest: str) -> None:
     await say(f"{pages}\n\n```html\n{embed.snippet(key, address)}\n```{token}")
 
 
+async def _workspace(box: Toolbox, person: Actor, rest: str) -> None:
+    if rest:
+        there = await accounts.choose_workspace(box, person, rest)
+        await say(
+            f"You work in **{rest}** now, as {there.role}. Begin a new conversation: this one stays where it was."
+        )
+        return
+    teams = await accounts.list_workspaces(box, person)
+    rows = [("here" if team.chosen else "", team.name, team.role, str(team.members)) for team in teams]
+    title, card = _listed("Workspaces", ("", "name", "you are", "members"), rows)
+    await say(f"{title}\n\n`/workspace name` goes to another.", card)
+
+
 async def _help(_box: Toolbox, _person: Actor, _rest: str) -> None:
     rows = tuple((f"/{name} {command.usage}".strip(), command.description) for name, command in COMMANDS.items())
     await say(
@@ -281,6 +294,7 @@ COMMANDS: dict[str, Command] = {
     "notes": Command("[database]", "What people noted about the data", "sticky-note", _notes),
     "register": Command("[name]", "Connect a database", "plug", _register),
     "embed": Command("[key]", "The chat in your own pages", "app-window", _embed),
+    "workspace": Command("[name]", "Where you work, and whom you share with", "users", _workspace),
     "model": Command("", "Which model reads the questions", "cpu", _model),
     "help": Command("", "All commands", "circle-help", _help),
 }

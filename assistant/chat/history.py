@@ -344,7 +344,7 @@ async def _open(session: AsyncSession, thread_id: str, person: Actor) -> None:
     mine = {"id": thread_id, "workspace": person.workspace_id, "person": person.user_id}
     await session.execute(text(OPEN), mine)
     if await session.scalar(text(TOUCH), mine) is None:
-        raise NotAllowed(f"The conversation {thread_id!r} is another person's.")
+        raise NotAllowed(f"The conversation {thread_id!r} is another person's, or of another workspace of yours.")
 
 
 def _thread(thread_id: str, name: str, at: datetime, person: Actor) -> ThreadDict:

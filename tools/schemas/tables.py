@@ -129,7 +129,8 @@ def _less(table: TrainedTable, rule: Rule) -> TrainedTable:
     samples = () if rule.predicates else tuple(without(sample, rule.masked) for sample in table.samples)
     described = table.description if table.edited else describe_by_rule(table.shape, values)
     left_out = tuple(dict.fromkeys((*table.left_out, *rule.masked)))
-    changes = {"values": values, "samples": samples, "description": described, "left_out": left_out}
+    shape = table.shape.model_copy(update={"row_estimate": None}) if rule.predicates else table.shape
+    changes = {"shape": shape, "values": values, "samples": samples, "description": described, "left_out": left_out}
     return table.model_copy(update=changes)
 
 
