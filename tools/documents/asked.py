@@ -13,6 +13,7 @@ BASE, SYNONYM, RELATED, COMMON = 0.8, 0.5, 0.4, 0.5
 what a word counts that stands in nearly every table."""
 _MOST_TERMS = 24
 _MOST_WORDS = 120
+_MOST_LEFT_OUT = 6
 _SHORTEST_MISSPELT = 5
 
 
@@ -37,6 +38,18 @@ class Asked(NamedTuple):
     def text(self) -> str:
         """All words, for a mark wherever one of them stands."""
         return " | ".join(self.words)
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """What to look for in turn, most in agreement first: all terms, all but one, each by itself."""
+        groups: dict[int, list[str]] = {}
+        for word, term in zip(self.words, self.terms, strict=True):
+            groups.setdefault(term, []).append(word)
+        terms = [f"({' | '.join(words)})" for words in groups.values()]
+        most = [" & ".join(terms)]
+        if 2 < len(terms) <= _MOST_LEFT_OUT:
+            most += [" & ".join((*terms[:at], *terms[at + 1 :])) for at in range(len(terms))]
+        return tuple(dict.fromkeys((*most, *terms)))
 
     def spelt(self, found: Mapping[str, Sequence[str]]) -> "Asked":
         """Add what misspelt words may have meant: word -> words that are spelt alike."""

@@ -29,11 +29,22 @@ TUNING = {
 """How much what counts, tuned by tests/benchmarks/bench_search.py."""
 OFFLINE_VECTORS = 0.3
 """What `by_vector` counts with the offline embedder: it sees the same words."""
-MOST, MOST_OTHERS = 20_000, 2_000
-"""Documents that are looked at of one word, and of another word for it; a word of more tells little."""
+MOST = 4_000
+"""Documents whose words are weighed: those that say all of a search come first, then all but one word of it."""
 SHORT_LIST = 300
 """Documents whose words are looked at closely."""
 
+FOUND = """
+    (SELECT DISTINCT id, wanted FROM (
+        SELECT h.id, h.wanted FROM probes p CROSS JOIN LATERAL (
+            SELECT d.id, s.wanted FROM tabletalk.documents d JOIN scope s USING (database_id, table_name)
+            WHERE d.search @@ p.query AND d.workspace_id = :workspace AND d.deleted_at IS NULL
+                AND d.database_id = ANY (:databases) AND d.table_name = ANY (:tables_{wanted})
+                AND s.wanted = {wanted} {filters}
+            LIMIT :most
+        ) h LIMIT :most
+    ) AS probed)
+"""
 EXACT = """
     (SELECT e.document_id AS id, s.wanted, (e.embedding <=> q.embedding)::float8 AS distance
      FROM question q CROSS JOIN scope s JOIN tabletalk.document_embeddings e USING (database_id, table_name)
@@ -125,7 +136,7 @@ async def rank(
         # Some of the nearest may be gone at the source since, or be left out afterwards.
         "nearest": CANDIDATES * 2,
         "most": MOST,
-        "most_others": MOST_OTHERS,
+        "probes": list(asked.probes),
         "short_list": SHORT_LIST,
         **{name: value for name, value in filters._asdict().items() if value is not None},
     }
@@ -134,7 +145,7 @@ async def rank(
     near = indexes.condition(box.embedder.name, size) if indexed else None
     if indexed:
         await session.execute(indexes.THOROUGH)
-    statement = _statement(near, used, (("true", "false") if others else ("true",)) if size else ())
+    statement = _statement(near, used, others=bool(others), vector=bool(size))
     bound = {name: value for name, value in {**tuned, **values}.items() if name in statement._bindparams}  # noqa: SLF001
     rows = await session.execute(statement, bound)
     return [
@@ -156,7 +167,7 @@ async def _documents(session: AsyncSession) -> float:
 
 
 @lru_cache(maxsize=64)
-def _statement(near: indexes.Condition | None, filters: tuple[str, ...], sides: tuple[str, ...]) -> TextClause:
+def _statement(near: indexes.Condition | None, filters: tuple[str, ...], *, others: bool, vector: bool) -> TextClause:
     raw = files("tools.documents").joinpath("search.sql").read_text(encoding="utf-8")
     conditions = {
         "tag": "AND d.tags @> ARRAY[CAST(:tag AS text)]",
@@ -167,7 +178,9 @@ def _statement(near: indexes.Condition | None, filters: tuple[str, ...], sides: 
     parts = {"filters": filtered, "documents": DOCUMENTS if filters else ""}
     if near is not None:
         parts |= {"model": near.where, "column": near.column, "vector": near.vector}
-    lists = [(EXACT if near is None else INDEXED).format(wanted=wanted, **parts) for wanted in sides] or [NOTHING]
+    sides = ("true", "false") if others else ("true",)
+    lists = [(EXACT if near is None else INDEXED).format(wanted=wanted, **parts) for wanted in sides]
+    found = [FOUND.format(wanted=wanted, filters=filtered) for wanted in sides]
     typed = {
         "databases": ARRAY(Uuid),
         "tables": ARRAY(Text),
@@ -184,12 +197,11 @@ def _statement(near: indexes.Condition | None, filters: tuple[str, ...], sides: 
         "until": DateTime(timezone=True),
         "documents": Float(),
         "own": ARRAY(Boolean),
-        "most": BigInteger(),
-        "most_others": BigInteger(),
+        "probes": ARRAY(Text),
         **{name: Float() for name in TUNING},
     }
-    sql = raw.replace("{filters}", filtered).replace("{near}", " UNION ALL ".join(lists))
-    made = text(sql)
+    sql = raw.replace("{found}", " UNION ALL ".join(found))
+    made = text(sql.replace("{near}", " UNION ALL ".join(lists) if vector else NOTHING))
     return made.bindparams(
         *(bindparam(name, type_=kind) for name, kind in typed.items() if name in made._bindparams)  # noqa: SLF001
     )

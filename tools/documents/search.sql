@@ -3,23 +3,31 @@
 WITH scope AS MATERIALIZED (
     SELECT * FROM unnest(:databases, :tables, :wanted) AS s (database_id, table_name, wanted)
 ), asked AS MATERIALIZED (
-    SELECT a.term, a.weight, a.own, to_tsquery('english', a.word) AS anywhere,
+    SELECT a.word, a.term, a.weight, a.own, to_tsquery('english', a.word) AS anywhere,
         to_tsquery('english', a.word || '\:A') AS in_title
     FROM unnest(:words, :terms, :weights, :own) AS a (word, term, weight, own)
     WHERE numnode(to_tsquery('english', a.word)) > 0
+), probes AS MATERIALIZED (
+    SELECT to_tsquery('english', p.probe) AS query FROM unnest(:probes) WITH ORDINALITY AS p (probe, place) ORDER BY place
+), found AS MATERIALIZED (
+    {found}
 ), hits AS MATERIALIZED (
     -- a synonym of a term is not a second hit: the best of them counts
-    SELECT h.id, a.term, h.wanted, max(a.weight * CASE WHEN h.in_title THEN :title_weight ELSE 1.0 END) AS score
-    FROM asked a CROSS JOIN LATERAL (
-        SELECT d.id, s.wanted, d.search @@ a.in_title AS in_title
-        FROM tabletalk.documents d JOIN scope s USING (database_id, table_name)
-        WHERE d.search @@ a.anywhere AND d.workspace_id = :workspace AND d.deleted_at IS NULL {filters}
-        -- of another word than the one asked, fewer: it brings rare documents, or it brings everything
-        LIMIT CASE WHEN a.own THEN CAST(:most AS bigint) ELSE CAST(:most_others AS bigint) END
-    ) h
-    GROUP BY h.id, a.term, h.wanted
+    SELECT f.id, a.term, f.wanted,
+        max(a.weight * CASE WHEN d.search @@ a.in_title THEN :title_weight ELSE 1.0 END) AS score
+    FROM found f JOIN tabletalk.documents d USING (id) JOIN asked a ON d.search @@ a.anywhere
+    GROUP BY f.id, a.term, f.wanted
 ), weighed AS MATERIALIZED (
-    SELECT term, ln(1 + :documents / count(*)) AS weight FROM hits GROUP BY term
+    -- how rare a word is: as it was counted last, else among what was found now
+    SELECT h.term, ln(1 + :documents / greatest(count(*), max(k.documents))) AS weight
+    FROM hits h LEFT JOIN (
+        SELECT a.term, sum(k.documents)::float8 AS documents
+        FROM asked a JOIN tabletalk.document_words k
+            ON a.own AND k.word = (tsvector_to_array(to_tsvector('english', a.word)))[1]
+                AND k.database_id = ANY (:databases)
+        GROUP BY a.term
+    ) k USING (term)
+    GROUP BY h.term
 ), whole AS (
     -- a term that nothing says weighs as much as the rarest: what lacks it lacks something
     SELECT sum(coalesce(w.weight, ln(1 + :documents))) AS weight

@@ -45,6 +45,14 @@ def test_words_come_with_their_synonyms_each_for_its_term() -> None:
     assert more.terms[-1] == 1
 
 
+def test_what_says_all_is_looked_for_before_what_says_a_part() -> None:
+    probes = ask("glass lamp broken").probes
+    assert probes[0].count("&") == 2
+    assert [probe.count("&") for probe in probes] == [2, 1, 1, 1, 0, 0, 0]
+    assert len(ask("lamp").probes) == 1
+    assert ask("").probes == ("",)
+
+
 def test_a_long_search_is_cut_to_what_a_statement_takes() -> None:
     asked = ask(" ".join(f"word{number}" for number in range(500)))
     assert len(asked.said) == 24
