@@ -12,6 +12,9 @@ from tools import metrics
 
 log = structlog.get_logger(__name__)
 
+LEFT = 499
+"""As nginx calls it: the client left before there was an answer."""
+
 GIVEN = re.compile(rb"[A-Za-z0-9_.-]{8,64}")
 """A request id that a proxy before us gave, and that we go on with."""
 
@@ -31,7 +34,7 @@ class Observed:
         if scope["type"] == "websocket":
             return await self._app(scope, receive, send)
         request_id = scope["request_id"] = _given(scope) or uuid4().hex[:16]
-        status, began, answered = 0, time.perf_counter(), 0.0
+        status, began, answered = LEFT, time.perf_counter(), 0.0
 
         async def sending(message: Message) -> None:
             nonlocal status, answered

@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.api import problems
@@ -51,6 +51,10 @@ class Bounds:
                 return await self._unexpected(request, error, begun, receive, send)
             detail = f"No answer within {self._seconds:g} s. Ask for less, or for an event stream."
             await problems.respond(request, 504, "Timed out", detail)(scope, receive, send)
+        except HTTPException as error:  # raised below by `_counting`, where nothing inside turned it into an answer
+            await problems.respond(request, error.status_code, *self._too_big)(scope, receive, send)
+        except ClientDisconnect:
+            log.info("client left before its request was read", path=request.url.path)
         except Exception as error:  # noqa: BLE001  # the door's last resort: no traceback may leave the house
             await self._unexpected(request, error, begun, receive, send)
 
