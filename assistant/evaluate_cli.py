@@ -50,7 +50,8 @@ def evaluate_command(  # noqa: PLR0917  # typer reads the options from the signa
     from tools.store.session import migrate
 
     settings = load_settings()
-    logs.configure(settings)
+    quiet = settings.log_level == "INFO"  # a line for each query of a thousand questions tells nobody anything
+    logs.configure(settings.model_copy(update={"log_level": "WARNING"}) if quiet else settings)
     if compare is not None:
         _compare(settings, *compare)
         return

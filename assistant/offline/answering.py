@@ -149,7 +149,7 @@ class Answering:
         readings, best = plan.understanding.readings, plan.reading
         unsure = best.confidence < ASK
         if plan.understanding.ask and len(readings) > 1 and not unsure:
-            return self._ask("This can mean several things here:", plan)
+            return self._ask("This can mean several things here.", plan)
         if best.confidence < DOUBT:
             return self._ask("I am not sure what is meant. Is it one of these?", plan)
         return self._query(plan)
@@ -279,7 +279,7 @@ class Answering:
         return " ".join(remarks)
 
     def _declined(self, question: str, understood: Understanding, candidates: Sequence[Source]) -> str:
-        about = [word for source in candidates for word in subjects(source, 6)][:10]
+        about = list(dict.fromkeys(word for source in candidates for word in subjects(source, 6)))[:10]
         if not about:
             names = listed([repr(source.name) for source in candidates])
             return f"I know no tables of {names} yet; say “train {candidates[0].name}” first."
@@ -289,7 +289,8 @@ class Answering:
         if what and not any(in_scope(question, source.tables) for source in candidates):
             start = f"{whose} nothing about {what}."
         elif what:
-            start = f"I did not understand that: I could not place {what}."
+            where = "your databases" if len(candidates) > 1 else candidates[0].name
+            start = f"I found nothing for {what} in {where}."
         return f"{start} I can answer about: {', '.join(about)}."
 
     # ------------------------------------------------------------ about answers

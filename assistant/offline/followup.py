@@ -73,7 +73,24 @@ def edited(
             if form is not None and form != previous and all(form != other for other, _, _ in result):
                 belief = 0.9 - 0.25 * len(sketch.unknown) - 0.1 * (len(result) > 0)
                 result.append((form, max(0.1, belief), tuple(sketch.unknown)))
-    return result
+    return _kept_to(result, previous)
+
+
+def _kept_to(
+    result: list[tuple[Form, float, tuple[str, ...]]], previous: Form
+) -> list[tuple[Form, float, tuple[str, ...]]]:
+    """Those that stay with what the question before was about, first the ones that narrow its own groups."""
+    about = set(tables_of(previous))
+    near = [one for one in result if set(tables_of(one[0])) <= about] or result
+    shown = {(e.ref.table, e.ref.column) for e in (*previous.group, *previous.select) if e.ref and not e.agg}
+
+    def apart(one: tuple[Form, float, tuple[str, ...]]) -> bool:
+        fresh = [condition for condition in one[0].where if condition not in previous.where]
+        return not any(ref in shown for condition in fresh for ref in _tested(condition))
+
+    beliefs = sorted((belief for _, belief, _ in near), reverse=True)
+    ordered = sorted(near, key=apart)
+    return [(form, belief, words) for (form, _, words), belief in zip(ordered, beliefs, strict=True)]
 
 
 def _without_opening(tokens: Sequence[Token]) -> tuple[Token, ...]:
@@ -126,7 +143,7 @@ def _edit(form: Form, meaning: Meaning) -> Form | None:
         form = _topped(form, meaning, sketch, choice)
     sorts = tuple(Sort(e, o.descending) for o in sketch.orders for e in meaning.exprs(o.pick, choice) if o.pick.var)
     if sorts:
-        form = form.change(order=sorts, ties=False)
+        form = form.change(order=_sortable(form, sorts), ties=False)
     elif sketch.orders:
         keys = form.order or tuple(Sort(e) for e in form.select[:1])
         form = form.change(order=tuple(replace(s, descending=sketch.orders[0].descending) for s in keys))
@@ -137,6 +154,21 @@ def _edit(form: Form, meaning: Meaning) -> Form | None:
     if extra and not groups:
         form = _extended(form, extra)
     return form if form != before else None
+
+
+def _sortable(form: Form, sorts: tuple[Sort, ...]) -> tuple[Sort, ...]:
+    """Sort keys that a grouped form has: a name is that of its groups."""
+    if not form.group:
+        return sorts
+    own = {expr.ref.column: expr for expr in form.select if expr.ref and not expr.agg}
+    kept = []
+    for sort in sorts:
+        expr = sort.expr
+        if not expr.agg and expr not in form.group and expr.ref is not None:
+            expr = own.get(expr.ref.column, expr)
+        if expr.agg or expr in form.group:
+            kept.append(Sort(expr, sort.descending))
+    return tuple(kept) or form.order
 
 
 def _each_once(form: Form, lexicon: Lexicon, graph: Graph) -> Form:
