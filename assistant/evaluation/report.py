@@ -23,7 +23,7 @@ def write_report(path: Path, run: Run) -> None:
         ),
         kinds=_groups("kind", summary.kinds),
         calibration=_calibration(summary),
-        schemas=_groups("schema", summary.schemas) if len(summary.schemas) > 1 else "",
+        schemas="<h2>By schema</h2>" + _groups("schema", summary.schemas) if len(summary.schemas) > 1 else "",
         misses="".join(_miss(outcome) for outcome in misses) or "<p>None.</p>",
         count=f"{len(misses):,}",
     )
