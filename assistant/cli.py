@@ -203,7 +203,7 @@ def list_databases(as_json: Json = False, user: As = None) -> None:
         printing.show(found, (), as_json)
         return
     columns = ("name", "kind", "place", "tables", "trained", "health")
-    rows = [[getattr(one, name) for name in columns] + [synced.get(one.id, "Never synced")] for one in found]
+    rows = [[getattr(one, name) for name in columns] + [synced.get(one.id, "never")] for one in found]
     printing.print_table((*columns, "synced"), rows)
 
 

@@ -1,5 +1,6 @@
 """How the command line shows things: data on stdout, everything else on stderr."""
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -85,6 +86,22 @@ async def watch(box: "Toolbox", actor: "Actor", job: "Job") -> "Job":
     if job.live and stats.queue is not None and not stats.queue.workers:
         narrate("No worker is running; the job waits for one: `tabletalk up` or `tabletalk worker`.")
         return job
+    try:
+        job = await _to_its_end(box, actor, job)
+    except asyncio.CancelledError:  # Ctrl-C
+        narrate(f"The job goes on: `tabletalk jobs follow {job.id}`, `tabletalk jobs cancel {job.id}`.")
+        raise
+    told = [jobs.words.state(job), jobs.words.counts(job), job.error or ""]
+    narrate(f"{job.title}: {' · '.join(part for part in told if part)}")
+    for table in jobs.words.tables(job):
+        if table.reason:
+            narrate(f"  {table.name}: {table.reason}")
+    return job
+
+
+async def _to_its_end(box: "Toolbox", actor: "Actor", job: "Job") -> "Job":
+    from tools import jobs
+
     stage = ""
     with _bar(job.title) as bar:
         async for state in jobs.follow(box, actor, job.id):
@@ -95,11 +112,6 @@ async def watch(box: "Toolbox", actor: "Actor", job: "Job") -> "Job":
             elif jobs.words.stage(job) != stage or not job.live:
                 stage = jobs.words.stage(job)
                 narrate(f"{job.title}: {job.progress:.0f} % {words}".rstrip())
-    told = [jobs.words.state(job), jobs.words.counts(job), job.error or ""]
-    narrate(f"{job.title}: {' · '.join(part for part in told if part)}")
-    for table in jobs.words.tables(job):
-        if table.reason:
-            narrate(f"  {table.name}: {table.reason}")
     return job
 
 

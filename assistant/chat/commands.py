@@ -82,7 +82,7 @@ async def _databases(box: Toolbox, person: Actor, _rest: str) -> None:
             one.kind,
             one.place,
             f"{one.trained:,} of {one.tables:,}",
-            synced.get(one.id, "Never synced"),
+            synced.get(one.id, "never"),
             one.health,
         )
         for one in found

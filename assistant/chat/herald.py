@@ -76,9 +76,10 @@ async def _tell(box: Toolbox, history: ChatHistory, job: Job) -> bool:
     person = await history.author(job.conversation_id or "")
     if person is None or person.workspace_id != job.workspace_id:
         return False
-    words = await worth_telling(box, person, job, shown=await _seen(history, job))
+    seen = await _seen(history, job)
+    words = await worth_telling(box, person, job, shown=seen)
     if words:
-        await _deliver(box, person, history, job, words)
+        await _deliver(box, person, history, job, words, with_card=not seen)
     return bool(words)
 
 
@@ -86,7 +87,8 @@ async def worth_telling(box: Toolbox, person: Actor, job: Job, *, shown: bool) -
     """What to say of the end of `job`; empty when nobody needs to hear of it.
 
     Changes of a database are always told. Scheduled work that went well is told the first time, and when it had not
-    gone well before; other work when its card stood before nobody's eyes.
+    gone well before; work that other work began, when it did not go well; the rest when its card stood before nobody's
+    eyes.
     """
     changed = await _changes(box, person, job)
     if job.state == "cancelled":
@@ -95,9 +97,14 @@ async def worth_telling(box: Toolbox, person: Actor, job: Job, *, shown: bool) -
         before = await jobs.ended_before(box, job)
         quiet = job.state == "succeeded" and before is not None and before.state == "succeeded"
     else:
-        quiet = shown
+        quiet = shown or (job.state == "succeeded" and await _by_itself(box, person, job))
     said = "" if quiet else f"{job.title}{', by its schedule,' if job.schedule_id else ''} {ENDS[job.state]}"
     return "\n\n".join(part for part in (said, changed) if part)
+
+
+async def _by_itself(box: Toolbox, person: Actor, job: Job) -> bool:
+    """Whether another job began it: the training of a table that a sync found changed."""
+    return any(event.data.get("door") == "worker" for event in await jobs.events(box, person, job.id))
 
 
 async def _changes(box: Toolbox, person: Actor, job: Job) -> str:
@@ -126,19 +133,22 @@ async def _seen(history: ChatHistory, job: Job) -> bool:
     return any(job.id in card.job_ids for card in await history.cards(str(job.conversation_id)))
 
 
-async def _deliver(box: Toolbox, person: Actor, history: ChatHistory, job: Job, words: str) -> None:
+async def _deliver(box: Toolbox, person: Actor, history: ChatHistory, job: Job, words: str, *, with_card: bool) -> None:
     # The same end gives the same message: told twice, after a crash in between, it stands there once.
     step_id = str(uuid5(NAMESPACE, f"{job.id} {job.finished_at}"))
     thread_id = str(job.conversation_id)
     step = _message(step_id, thread_id, words)
-    data = JobCard(job_id=job.id).model_dump(mode="json")
-    card = StoredCard(id=str(uuid5(NAMESPACE, f"card {step_id}")), thread_id=thread_id, step_id=step_id, data=data)
+    card = None
+    if with_card:
+        data = JobCard(job_id=job.id).model_dump(mode="json")
+        card = StoredCard(id=str(uuid5(NAMESPACE, f"card {step_id}")), thread_id=thread_id, step_id=step_id, data=data)
     await history.append(person, step, card)
-    drawn = await draw(box, person, card)
+    drawn = await draw(box, person, card) if card else None
     for session in _open_sessions(thread_id):
         emitter = ChainlitEmitter(session)
         await emitter.send_step(step)
-        await emitter.send_element(element(card, drawn))
+        if card and drawn:
+            await emitter.send_element(element(card, drawn))
 
 
 def _open_sessions(thread_id: str) -> list[WebsocketSession]:

@@ -229,14 +229,16 @@ class ChatHistory(BaseDataLayer):
         values = {"id": card.id, "thread": card.thread_id, "step": card.step_id, "data": _json(card.data)}
         await self._write(card.thread_id, SAVE_CARD, values)
 
-    async def append(self, person: Actor, step: StepDict, card: StoredCard) -> None:
-        """Put a message with its card at the end of a conversation of `person`, who need not be there."""
-        own = {"workspace": person.workspace_id, "thread": card.thread_id}
-        async with self._lock(card.thread_id), self._box.store.begin(person.workspace_id) as session:
-            await _open(session, card.thread_id, person)
+    async def append(self, person: Actor, step: StepDict, card: StoredCard | None) -> None:
+        """Put a message, with a card, at the end of a conversation of `person`, who need not be there."""
+        thread_id = step["threadId"]
+        own = {"workspace": person.workspace_id, "thread": thread_id}
+        async with self._lock(thread_id), self._box.store.begin(person.workspace_id) as session:
+            await _open(session, thread_id, person)
             await session.execute(text(SAVE_STEP), {**own, "id": step["id"], "data": _json(dict(step))})
-            values = {**own, "id": card.id, "step": card.step_id, "data": _json(card.data)}
-            await session.execute(text(SAVE_CARD), values)
+            if card is not None:
+                values = {**own, "id": card.id, "step": card.step_id, "data": _json(card.data)}
+                await session.execute(text(SAVE_CARD), values)
 
     async def author(self, thread_id: str) -> Actor | None:
         """The person whose conversation it is; None when there is no conversation of that id, or no such person."""

@@ -87,7 +87,7 @@ def test_a_sync_is_previewed_followed_shown_and_listed(run: Run) -> None:
     assert [event["type"] for event in shown["events"]][-1] == "finished"
     lines = run("jobs", "follow", str(job["id"]), "--json").stdout.splitlines()
     assert [json.loads(line)["type"] for line in lines][:2] == ["queued", "started"]
-    assert "Last synced" in run("databases", "list").stdout
+    assert "(full, 30 new)" in run("databases", "list").stdout
     listed = json.loads(run("jobs", "list", "--kind", "sync", "--state", "succeeded", "--json").stdout)
     assert [one["id"] for one in listed] == [job["id"]]
 

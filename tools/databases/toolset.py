@@ -13,7 +13,7 @@ from tools.errors import Invalid
 
 toolset = FunctionToolset[Desk]()
 
-NEVER = "Never synced"
+NEVER = "never"
 
 
 def _told(text: str, *cards: Frozen) -> ToolReturn[str]:
@@ -40,7 +40,7 @@ async def list_databases(ctx: RunContext[Desk]) -> ToolReturn[str]:
         for one, said in zip(found, last, strict=True)
     )
     card = TableCard(title="Databases", columns=("Name", "Kind", "Where", "Trained", "Synced", "Health"), rows=rows)
-    lines = [f"{_line(one)} {said}." for one, said in zip(found, last, strict=True)]
+    lines = [f"{_line(one)} Last synced: {said}." for one, said in zip(found, last, strict=True)]
     return _told("\n".join(lines), card)
 
 

@@ -63,7 +63,8 @@ async def start(
             if job_id is None:
                 await _refuse_second(session, actor, kind, target)
                 continue  # it ended between the two statements: the way is free now
-            await record_event(session, actor.workspace_id, job_id, "queued", {"by": actor.user_name})
+            begun = {"by": actor.user_name, "door": actor.door}
+            await record_event(session, actor.workspace_id, job_id, "queued", begun)
             session.add(audit.noted(actor, f"start {kind}", target, detail=f"job {job_id}"))
     await hand_over(box, job_id, kind)
     job = await get(box, actor, job_id)

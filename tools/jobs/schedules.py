@@ -54,8 +54,10 @@ class Schedule(Frozen):
 
     @property
     def when(self) -> str:
-        """When it comes, in words: `every day at 02:00 Europe/Berlin`."""
+        """When it comes, in words: `every day at 02:00 Europe/Berlin`, `every 15 minutes`."""
         words = cron.in_words(self.cron)
+        if self.cron.split()[1:] == ["*"] * 4:
+            return words  # the same in every zone
         return f"{words} ({self.timezone})" if "," in words else f"{words} {self.timezone}"
 
     def next_runs(self, count: int, after: datetime | None = None) -> tuple[datetime, ...]:

@@ -63,13 +63,17 @@ def amount(job: Job) -> str:
     unit = job.counts.get("unit", "tables")
     if job.kind == "sync":
         done, total, unit = job.counts.get("read"), job.counts.get("rows_expected"), "rows"
-    if isinstance(done, int) and isinstance(total, int) and done <= total:
+    # An estimate that the table has outgrown says nothing of what is left.
+    outgrown = (
+        job.kind == "sync" and job.live and isinstance(done, int) and isinstance(total, int) and 0 < total <= done
+    )
+    if isinstance(done, int) and isinstance(total, int) and done <= total and not outgrown:
         parts.append(f"{done:,} of {total:,} {unit}")
     elif job.kind == "sync" and isinstance(done, int):
-        parts.append(f"{done:,} rows")  # an estimate that the table has outgrown says nothing
+        parts.append(f"{done:,} rows")
     if job.live and (rate := job.counts.get("rows_per_second")):
         parts.append(f"{round(rate):,} rows/s")
-    if job.seconds_left is not None:
+    if job.seconds_left is not None and not outgrown:
         parts.append(f"{duration(job.seconds_left)} left")
     return " · ".join(parts)
 

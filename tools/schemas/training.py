@@ -259,7 +259,7 @@ def _outcome(
 ) -> Outcome:
     left_out = [f"{one.table.shape.name}.{column}" for one in learned for column in one.analysis.left_out]
     slow = [one.table.shape.name for one in learned if one.analysis.timed_out]
-    parts = [f"Trained {len(learned)} tables of {database}."]
+    parts = [f"Trained {len(learned)} {'table' if len(learned) == 1 else 'tables'} of {database}."]
     if left_out:
         shown = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
         parts.append(f"Left out: {shown} (look secret or personal).")

@@ -70,13 +70,17 @@ async def states(box: Toolbox, actor: Actor, database: str) -> tuple[SyncState, 
 
 
 async def summaries(box: Toolbox, actor: Actor) -> dict[UUID, str]:
-    """One line for each database of the workspace that was ever synced, as `summary` says it, without its full stop."""
+    """When each database of the workspace was last synced: `12 minutes ago (incremental, 214 changed)`."""
     query = select(SyncStateRow).where(SyncStateRow.workspace_id == actor.workspace_id)
     found: dict[UUID, list[SyncState]] = {}
     async with box.store.begin(actor.workspace_id) as session:
         for row in await session.scalars(query.order_by(SyncStateRow.database_id, SyncStateRow.table_name)):
             found.setdefault(row.database_id, []).append(_state(row))
-    return {database: summary(tuple(tables)).rstrip(".") for database, tables in found.items()}
+    return {database: _short(summary(tuple(tables))) for database, tables in found.items()}
+
+
+def _short(said: str) -> str:
+    return said.removeprefix("Last synced ").rstrip(".").replace("Never synced", "never")
 
 
 def summary(found: tuple[SyncState, ...]) -> str:

@@ -143,8 +143,8 @@ def stub() -> Iterator[Stub]:
         yield served
 
 
-@pytest.fixture(scope="session")
-def source(settings: Settings) -> Iterator[str]:
+@contextmanager
+def new_source(settings: Settings) -> Iterator[str]:
     """The URL of a small database on the run's own server, with a password that nothing may keep."""
     name = f"sales_{uuid4().hex[:8]}"
     assert settings.database_url is not None
@@ -166,6 +166,13 @@ def source(settings: Settings) -> Iterator[str]:
     apart(make())
     yield admin.replace("app@", "app:canary-7431@").replace("/postgres?", f"/{name}?")
     apart(drop())
+
+
+@pytest.fixture(scope="session")
+def source(settings: Settings) -> Iterator[str]:
+    """A database that every module may read."""
+    with new_source(settings) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -101,6 +101,14 @@ async def test_scheduled_work_that_goes_well_is_told_the_first_time_and_after_a_
     assert told == [True, False, True, True, False]
 
 
+async def test_work_that_other_work_began_is_told_only_when_it_does_not_go_well(toolbox: Toolbox, away: Actor) -> None:
+    begun = away.model_copy(update={"door": "worker"})
+    await ended(toolbox, begun, "succeeded")
+    bad = await ended(toolbox, begun, "partial")
+    await tell(toolbox, ChatHistory(toolbox))
+    assert await said(toolbox, away) == [f"{bad.title} is only partly done."]
+
+
 async def test_changes_of_a_database_are_told_with_the_verified_queries_they_broke(
     toolbox: Toolbox, away: Actor
 ) -> None:

@@ -12,6 +12,7 @@ from tools import jobs
 from tools.errors import DatabaseUnreachable, NotFound, StoreUnavailable
 from tools.jobs import Claim, ClaimLost, Job, JobCancelled, Outcome
 from tools.jobs.claim import take
+from tools.settings import Settings
 from tools.toolbox import Actor, Toolbox
 
 Work = Callable[[Toolbox, Claim], Awaitable[Outcome]]
@@ -202,6 +203,11 @@ async def test_a_worker_that_dies_each_time_ends_in_a_failure_that_says_so(box: 
     over = await jobs.get(box, actor, job.id)
     assert over.state == "failed"
     assert over.error is not None and "3 times" in over.error and "reading orders" in over.error
+
+
+def test_a_worker_that_was_killed_is_noticed_within_half_a_minute() -> None:
+    usual = Settings(_env_file=None)
+    assert jobs.silence(usual).total_seconds() + 2 * usual.tick_seconds <= 30
 
 
 async def test_a_cancel_whose_worker_died_is_completed_by_the_sweep(box: Toolbox, actor: Actor) -> None:

@@ -57,6 +57,8 @@ async def test_a_schedule_tells_what_when_and_next(toolbox: Toolbox, actor: Acto
     assert made.next_run is not None and made.next_run > datetime.now(UTC)
     assert str(made).startswith(f"Schedule {made.id}, Sync shop: at 07:30")
     assert [one.id for one in await schedules.list_schedules(toolbox, actor)] == [made.id]
+    often = await schedules.create(toolbox, actor, "sync", "shop", "every 15 minutes", timezone="Europe/Berlin")
+    assert often.when == "every 15 minutes"  # the same in every zone
 
 
 async def test_the_zone_in_the_words_wins_then_the_settings_then_the_machine(toolbox: Toolbox, actor: Actor) -> None:
