@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import pydantic_ai
 from pydantic_ai import Agent, DeferredToolRequests, RunContext
 from pydantic_ai.exceptions import ToolFailed, UserError
 from pydantic_ai.models import Model, infer_model
@@ -94,6 +95,9 @@ def toolset(*more: AbstractToolset[Desk]) -> AbstractToolset[Desk]:
     """Every tool the model may call, and `more` of a door's own; errors come back to it as reasons."""
     everything = CombinedToolset([databases, schemas, queries, documents, sync, jobs, asking, *more])
     return _TellingReasons(_ForWhomItIs(everything))
+
+
+pydantic_ai.BANNER_ENABLED = False  # a terminal is for the answer
 
 
 @lru_cache

@@ -1,6 +1,7 @@
 """How the command line shows things: data on stdout, everything else on stderr."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from tools.toolbox import Actor, Toolbox
 
 
+NUMBER = re.compile(r"-?[\d,]*(\.\d+)?")
+"""A cell of a column that is laid out at the right; an empty one is in nobody's way."""
+
+
 def narrate(line: str) -> None:
     """Tell what is going on."""
     sys.stderr.write(f"{line}\n")
@@ -34,17 +39,24 @@ def show(found: Sequence[BaseModel], columns: Sequence[str], as_json: bool) -> N
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table: laid out for a person on a terminal, with tabs between the cells for a program."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [[_text(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [columns, *cells]:
             sys.stdout.write("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) + "\n")
         return
     table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        right = bool(rows) and all(NUMBER.fullmatch(row[place]) for row in cells)
+        table.add_column(column, overflow="fold", justify="right" if right else "left")
     for row in cells:
         table.add_row(*row)
     Console(highlight=False, markup=False).print(table)
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    return ", ".join(map(str, cell)) if isinstance(cell, (tuple, list)) else str(cell)
 
 
 def print_result(result: "QueryResult") -> None:
@@ -133,6 +145,10 @@ async def show_card(box: "Toolbox", actor: "Actor", card: "Card") -> None:
         query = await history.get_query(box, actor, card.query_id)
         if query.result is not None:
             print_table([column.name for column in query.result.columns], query.result.rows)
+        if query.answer is not None:
+            sure = f" (confidence {query.answer.confidence:.2f})" if query.answer.confidence is not None else ""
+            narrate(f"Read as: {query.answer.read_as}{sure}")
+        narrate(query.sql_executed or query.sql_asked)
     elif card.type == "documents":
         from tools.documents import plain, show
 

@@ -96,10 +96,8 @@ async def profiles(user: cl.User | None) -> list[cl.ChatProfile]:
 
 @cl.on_chat_start
 async def begin() -> None:
-    """Offer the commands."""
-    if await in_page.is_there():
-        await in_page.begin()
-    else:
+    """Offer the commands; in somebody's page there are none."""
+    if not await in_page.is_there():
         await cl.context.emitter.set_commands(commands.MENU)
 
 

@@ -32,11 +32,6 @@ async def is_there() -> bool:
     return (await actor()).door == "widget"
 
 
-async def begin() -> None:
-    """Tell the page that it may ask."""
-    await cl.context.emitter.send_window_message({"tabletalk": "ready"})
-
-
 async def hear(text: str) -> None:
     """Answer a question that was typed or that the page asked, and tell the page what came of it."""
     person = await actor()
@@ -59,7 +54,9 @@ async def from_page(data: Any) -> None:
     """Take what the page's own script says; of any other window nothing is taken."""
     if not isinstance(data, dict) or not await is_there():
         return
-    if data.get("tabletalk") == "context":
+    if data.get("tabletalk") == "hello":
+        await cl.context.emitter.send_window_message({"tabletalk": "ready"})
+    elif data.get("tabletalk") == "context":
         page = data.get("data")
         if len(json.dumps(page, ensure_ascii=False)) > LONGEST_CONTEXT:
             raise Invalid(f"The page told more of itself than the {LONGEST_CONTEXT:,} characters that are read.")

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from assistant import accounts
+from assistant.accounts.programs import actor_of_program
+from assistant.address import client_address
 from assistant.mcp import resources
 from assistant.mcp.offer import Offer, described, telling
 from tools.errors import AssistantError, NotSignedIn, StoreUnavailable
@@ -44,7 +45,8 @@ def create_server(box: Toolbox, who: Who) -> "Server[Any, Any]":
     server: Server[Any, Any] = Server("tabletalk", instructions=INSTRUCTIONS)
 
     async def person() -> Actor:
-        return (await who(server.request_context.request)).model_copy(update={"door": "mcp"})
+        actor = await who(server.request_context.request)
+        return actor.model_copy(update={"door": "mcp"})
 
     @server.list_tools()  # type: ignore[no-untyped-call, untyped-decorator]
     async def list_tools() -> list[protocol.Tool]:
@@ -124,18 +126,13 @@ class Mcp:
         try:
             if self._box is None or self._manager is None:
                 raise StoreUnavailable("Tabletalk is starting; try again in a moment.")
-            scope["tabletalk.actor"] = await _who(self._box, Request(scope))
+            scheme, _, credential = Request(scope).headers.get("authorization", "").partition(" ")
+            if scheme and scheme.lower() != "bearer":
+                raise NotSignedIn("Send an API key: `Authorization: Bearer ttk_...`; `tabletalk key create` makes one.")
+            actor, _ = await actor_of_program(self._box, credential.strip() or None, client_address())
+            scope["tabletalk.actor"] = actor
         except AssistantError as error:
             headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotSignedIn) else {}
             body = {"title": error.title, "detail": str(error)}
             return await JSONResponse(body, error.status, headers)(scope, receive, send)
         return await self._manager.handle_request(scope, receive, send)
-
-
-async def _who(box: Toolbox, request: Request) -> Actor:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if key and scheme.lower() == "bearer":
-        return await accounts.actor_of_key(box, key.strip())
-    if not key and box.settings.local:
-        return await accounts.local_person(box.store)
-    raise NotSignedIn("Send an API key: `Authorization: Bearer ttk_...`; `tabletalk key create` makes one.")

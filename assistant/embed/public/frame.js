@@ -35,7 +35,7 @@
     if (event.source === window) return;
     const ours = event.source === page && event.origin === about.origin && page !== window;
     const kind = ours ? event.data?.tabletalk : undefined;
-    if (kind === 'ask' || kind === 'context') return; // the chat passes these on to the server
+    if (kind === 'hello' || kind === 'ask' || kind === 'context') return; // the chat passes these on to the server
     event.stopImmediatePropagation();
     const told = waiting;
     if (kind === 'session') {

@@ -9,7 +9,7 @@
   const held = `tabletalk:${key}:`;
   const listeners = new Map();
   const early = [];
-  let look, panel, frame, button, context, renewal, ready = false, wanted = false;
+  let look, panel, frame, button, context, renewal, greeting, ready = false, wanted = false;
 
   const keep = (name, value) => {
     try {
@@ -47,6 +47,11 @@
   };
 
   const send = (message) => frame?.contentWindow?.postMessage(message, server);
+  // The frame answers once its line to the server stands; what is said before would be lost.
+  const greet = () => {
+    clearInterval(greeting);
+    greeting = setInterval(() => (ready ? clearInterval(greeting) : send({ tabletalk: 'hello' })), 300);
+  };
   // Before its session is over the frame gets the next one, unasked.
   const renew = async () => {
     try { send({ tabletalk: 'session', session: await admit() }); } catch (error) { complain(error.message); }
@@ -54,8 +59,11 @@
   const introduce = async () => {
     try {
       send({ tabletalk: 'session', session: await admit() });
+      greet();
     } catch (error) {
       complain(error.message);
+      clearInterval(greeting);
+      panel.dataset.state = 'told';
       send({ tabletalk: 'refused', reason: error.message });
     }
   };

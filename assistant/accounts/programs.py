@@ -1,0 +1,46 @@
+"""Programs at the door: whose token or key came along, and whether they come too often."""
+
+from assistant.accounts.keys import PREFIX, actor_of_key
+from assistant.accounts.people import LOCAL_USER, find_person, local_person
+from assistant.accounts.throttle import too_many
+from assistant.accounts.tokens import actor_of_access
+from tools.errors import NotFound, NotSignedIn
+from tools.limiter import Room
+from tools.toolbox import Actor, Toolbox
+
+REFUSED = "30/minute"
+"""Tokens and keys that are not good, from one address: guessing must not pay."""
+
+
+async def actor_of_program(box: Toolbox, credential: str | None, address: str) -> tuple[Actor, Room | None]:
+    """Give the person behind an access token or an API key, and how much room they have left for requests.
+
+    In local mode, without either, it is the one person there is, who is not held back. NotSignedIn without a good one;
+    TooMany when they, or bad ones from their address, come too often.
+    """
+    person, room = await (_known(box, credential, address) if credential else _local(box)), None
+    if credential:  # whoever sits before this machine need not be held back
+        room = await box.limiter.take(f"{box.settings.requests_per_minute}/minute", "rest", str(person.user_id))
+        if not room.free:
+            raise too_many("requests", room.seconds)
+    return person.model_copy(update={"address": address}), room
+
+
+async def _local(box: Toolbox) -> Actor:
+    if not box.settings.local:
+        raise NotSignedIn("Sign in first: send an access token or an API key as `Authorization: Bearer ...`.")
+    try:
+        return await find_person(box.store, LOCAL_USER)
+    except NotFound:  # the very first request
+        return await local_person(box.store)
+
+
+async def _known(box: Toolbox, credential: str, address: str) -> Actor:
+    refused = await box.limiter.look(REFUSED, "rest-refused", address)
+    if not refused.free:
+        raise too_many("wrong tokens or keys", refused.seconds)
+    try:
+        return await (actor_of_key if credential.startswith(PREFIX) else actor_of_access)(box, credential)
+    except NotSignedIn:
+        await box.limiter.take(REFUSED, "rest-refused", address)
+        raise
