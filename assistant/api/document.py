@@ -35,6 +35,8 @@ def document(api: FastAPI) -> dict[str, Any]:
     for name, schema in schemas.items():
         if name in models:
             _describe(schema, models[name])
+    for operation in (one for methods in made["paths"].values() for one in methods.values()):
+        operation["summary"] = operation["operationId"].replace("_", " ").capitalize()
     for name, example in examples().items():
         schemas[name]["example"] = example
     return made

@@ -83,7 +83,8 @@ def _contents_of(answer: Schema) -> Iterator[str]:
 
 def _parameter(one: Schema) -> tuple[str, str, str]:
     name = f"<code>{escape(one['name'])}</code>"
-    place = f"{_type(one['schema'])}, {one['in']}{'' if one.get('required') else ', optional'}"
+    kind = _type(one["schema"]) if one.get("required") else _type(one["schema"]).removesuffix(" or null")
+    place = f"{kind}, {one['in']}{'' if one.get('required') else ', optional'}"
     return name, place, _words(one.get("description", ""))
 
 

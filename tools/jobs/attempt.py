@@ -36,6 +36,7 @@ async def attempt(box: Toolbox, job_id: int, runner_of: Callable[[str], Runner])
         return
     job = claim.job
     structlog.contextvars.bind_contextvars(job_id=job.id, kind=job.kind, database_id=str(job.database_id or ""))
+    log.info("job began", target=job.target, attempt=job.attempts)
     work = asyncio.create_task(_run(box, claim, runner_of))
     try:
         async with claim.kept_alive(work):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
@@ -149,6 +150,8 @@ class Claim:
         if self.lost:
             log.warning("not reported: the job was taken over", job_id=self.job.id, state=state)
         else:
+            level = logging.WARNING if state == "failed" else logging.INFO
+            log.log(level, "job over", how=event, job_id=self.job.id, target=self.job.target, **data)
             await announce(self._box, self.job.id, self.job.workspace_id, state)
 
     async def _written_before(self, session: AsyncSession, state: str) -> bool:

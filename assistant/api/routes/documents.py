@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from assistant.api.bodies import Body
 from assistant.api.pages import Page, Paged
@@ -19,15 +19,25 @@ Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 class Search(Body):
     """What is looked for, and where."""
 
+    # A body's fields are described from the code by assistant.api.document; a query's only so.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
     query: str = Field(max_length=1000, examples=["the customer who complained about late delivery"])
+    """Words, or a sentence."""
     database: str | None = Field(default=None, max_length=200)
+    """Only documents of this database."""
     table: str | None = Field(default=None, max_length=500)
+    """Only documents of this table."""
     entity: str | None = Field(default=None, max_length=200, examples=["customer"])
     """What is sought; "the customer who ..." tells it too."""
     tag: str | None = Field(default=None, max_length=200)
+    """Only documents with this tag: `status:paid`."""
     since: str | None = Field(default=None, max_length=100, examples=["last 3 months"])
+    """Only what happened since: a date, or a window of time in words."""
     until: str | None = Field(default=None, max_length=100, examples=["2026-11-01"])
+    """Only what happened before it."""
     limit: int = Field(default=10, ge=1, le=100)
+    """Documents, at most."""
 
 
 @router.get("")

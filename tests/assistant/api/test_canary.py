@@ -116,6 +116,15 @@ def test_lines_of_one_request_bear_its_id(run: Run) -> None:
     assert {"user_id", "database_id"} <= set(query)
 
 
+def test_the_log_of_syncs_tells_of_a_job_from_its_beginning_to_its_end(run: Run) -> None:
+    written = next(text for name, text in run.files.items() if name.startswith("sync-"))
+    lines = [json.loads(line) for line in written.splitlines()]
+    told = [line for line in lines if line["event"] in ("job began", "job over")]
+    assert [line["event"] for line in told] == ["job began", "job over"]
+    assert {(line["job_id"], line["kind"], line["target"]) for line in told} == {(told[0]["job_id"], "train", "own")}
+    assert all(line["database_id"] for line in told)
+
+
 def test_nothing_of_it_is_loaded_while_it_is_off() -> None:
     program = (
         "import sys, assistant.api, workers.jobs; from tools import telemetry; from tools.settings import Settings\n"
