@@ -10,6 +10,7 @@ from pymysql.err import OperationalError
 from tools.connectors import reach
 from tools.connectors.base import Address, ResultColumn, TypeFamily
 from tools.connectors.cells import Kind, iso, number
+from tools.connectors.lines import probe_silence
 
 READ_BYTES = 262_144
 BINARY = 63
@@ -120,6 +121,7 @@ class Wire(aiomysql.Connection):  # type: ignore[misc]  # aiomysql carries no ty
     async def dial(self) -> None:
         """Connect and log in."""
         await self._connect()
+        probe_silence(self._writer.get_extra_info("socket"))
 
     async def begin_rows(self, sql: str) -> list[Any]:
         """Run a statement without reading its rows; the fields of the result, empty when it has none."""

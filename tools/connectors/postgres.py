@@ -18,6 +18,7 @@ from tools.connectors import reach
 from tools.connectors.addresses import resolve
 from tools.connectors.base import Address, BulkReading, Dialect, Greeting, ReadLimits, Rows, TableSchema
 from tools.connectors.cells import Sheet, shorten
+from tools.connectors.lines import probe_silence
 from tools.connectors.opening import check_opening
 from tools.connectors.pool import Handling, Pool
 from tools.connectors.postgres_cells import Shape, set_codecs
@@ -209,6 +210,8 @@ class PostgresConnector:
             async with asyncio.timeout(seconds):
                 wire = await self._connect()
                 try:
+                    transport: Any = wire._transport  # type: ignore[attr-defined]  # noqa: SLF001 - the one way to it
+                    probe_silence(transport.get_extra_info("socket"))
                     set_codecs(wire)
                     found = await wire.fetchrow(catalog.SETTINGS)
                 except BaseException:

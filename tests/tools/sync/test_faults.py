@@ -21,12 +21,13 @@ from tools.sync import load, read, table
 from tools.sync.load import Counts
 from tools.toolbox import Actor, Toolbox
 
-ROWS = 30_000
+ROWS = 8_000
 MANY = {
     "postgres": "CREATE TABLE many (id int PRIMARY KEY, code varchar(40), note text);"
-    "INSERT INTO many SELECT i, md5(i::text), repeat(md5(i::text), 10) FROM generate_series(1, {rows}) i; ANALYZE many",
+    "INSERT INTO many SELECT i, md5(i::text), repeat(md5(i::text) || ' ', 120) FROM generate_series(1, {rows}) i;"
+    "ANALYZE many",
     "mysql": "CREATE TABLE many (id int PRIMARY KEY, code varchar(40), note text);"
-    "INSERT INTO many SELECT seq, md5(seq), repeat(md5(seq), 10) FROM seq_1_to_{rows}",
+    "INSERT INTO many SELECT seq, md5(seq), repeat(concat(md5(seq), ' '), 120) FROM seq_1_to_{rows}",
 }
 READERS = {
     "postgres": "SELECT pid FROM pg_stat_activity "
