@@ -10,6 +10,7 @@ from tools.sync.options import SyncOptions
 from tools.sync.plan import Field, PlanChanges, SyncPlan
 from tools.sync.plans import edit_plan, plan_of, reset_plan
 from tools.sync.preview import SyncPreview, TablePreview, preview
+from tools.sync.rejects import Reject, rejects
 from tools.sync.run import run_sync
 from tools.sync.schedule import plan_lines, schedule_sync
 from tools.sync.start import start_sync
@@ -19,6 +20,7 @@ __all__ = [
     "Counts",
     "Field",
     "PlanChanges",
+    "Reject",
     "SyncOptions",
     "SyncPlan",
     "SyncPreview",
@@ -28,6 +30,7 @@ __all__ = [
     "plan_lines",
     "plan_of",
     "preview",
+    "rejects",
     "reset_plan",
     "run_sync",
     "schedule_sync",

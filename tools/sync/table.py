@@ -68,7 +68,8 @@ async def sync_table(run: Run, task: Task) -> None:
     """Bring one table up to date, from where an earlier attempt of the same job left off; the report says what came."""
     state = run.source.states.get(task.name)
     resume = state.resume if state and state.resume and state.resume.job == run.job else None
-    if resume and resume.done:
+    rejected = bool(resume and resume.done and resume.counts.get("rejected"))
+    if resume and resume.done and not rejected:
         run.report.done[task.name] = counts_of(resume.counts)
         run.report.told[task.name] = resume.told
         return
@@ -77,6 +78,8 @@ async def sync_table(run: Run, task: Task) -> None:
         run.report.drift.append(task.drift)
     if task.full and task.estimate:
         run.report.expected[task.name] = task.estimate
+    if rejected:  # retried by hand: they lie behind the watermark, so all is read again
+        task, resume = replace(task, reading=task.selection, full=True), None
     where = await _destination(run, task)
     going = resume or Resume(job=run.job, full=task.full, watermark=task.watermark)
     reading = (task.selection if going.full else task.reading) if resume else task.reading
