@@ -1,6 +1,7 @@
 """Writing documents: lines into a staging table, and from there set-based what is new or has changed."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,8 @@ from tools.jobs.patience import RESTARTING
 from tools.sync.read import unescaped
 
 COPY_BLOCK = 524_288
+GONE_SECONDS = 1.0
+"""What a write gets to fail by itself once its line is gone."""
 MOST_REJECTS = 1000
 """Of one chunk: with more the fault is not in the rows."""
 RAW_CHARACTERS = 10_000
@@ -223,7 +226,7 @@ async def copy_from(session: AsyncSession, table: str, blocks: AsyncIterator[byt
     raw = (await (await session.connection()).get_raw_connection()).driver_connection
     assert isinstance(raw, asyncpg.Connection)
     try:
-        await raw.copy_to_table(table, source=blocks, schema_name="pg_temp")
+        await _unless_gone(raw, raw.copy_to_table(table, source=blocks, schema_name="pg_temp"))
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         raise StoreUnavailable(f"Tabletalk's own store went away ({error}). Nothing is lost.") from error
     except asyncpg.PostgresError as error:
@@ -231,6 +234,30 @@ async def copy_from(session: AsyncSession, table: str, blocks: AsyncIterator[byt
         if state in RESTARTING or state[:2] in ("08", "53", "57"):
             raise StoreUnavailable(f"Tabletalk's own store went away ({error}). Nothing is lost.") from error
         raise
+
+
+async def _unless_gone(wire: "asyncpg.Connection[asyncpg.Record]", copying: Coroutine[Any, Any, Any]) -> None:
+    """Copy, or see that the line broke: asyncpg itself would wait for ever to be allowed to write on."""
+    gone = asyncio.Event()
+
+    def listen(_: object) -> None:
+        gone.set()
+
+    wire.add_termination_listener(listen)
+    work, end = asyncio.ensure_future(copying), asyncio.ensure_future(gone.wait())
+    try:
+        await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            await asyncio.wait({work}, timeout=GONE_SECONDS)
+        if not work.done():
+            raise StoreUnavailable("Tabletalk's own store went away in the middle of a write. Nothing is lost.")
+        work.result()
+    finally:
+        wire.remove_termination_listener(listen)
+        end.cancel()
+        while not work.done():
+            work.cancel()
+            await asyncio.wait({work}, timeout=0.2)
 
 
 async def _blocks(data: bytes) -> AsyncIterator[bytes]:
