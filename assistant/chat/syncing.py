@@ -3,7 +3,7 @@
 from assistant.chat.screen import say
 from assistant.offline.commands import Command, read_command
 from assistant.offline.sources import Source, known, look
-from assistant.offline.working import holding
+from assistant.offline.working import holding, shortly
 from tools import databases, sync
 from tools.cards import JobCard, ScheduleCard
 from tools.databases.meant import database_meant
@@ -24,7 +24,9 @@ async def carry_out(box: Toolbox, person: Actor, rest: str, in_hand: str | None)
     name = await _database(box, person, command, sources, in_hand)
     how = dict(command.how)
     when, dry_run = how.pop("when", None), how.pop("dry_run", False)
-    options, tables = SyncOptions.model_validate(how), command.tables or "*"
+    source = next((one for one in sources if one.name == name), None)
+    tables = (shortly(command.tables, source.tables) if source else command.tables) or "*"
+    options = SyncOptions.model_validate(how)
     if dry_run:
         await say(str(await sync.preview(box, person, name, tables, options)))
     elif when is not None:

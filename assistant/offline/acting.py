@@ -65,19 +65,11 @@ class Acting:
         if database is not None and any(source.name == database for source in self.answering.sources):
             self.desk.database = database
         step = self._about_databases(command, database) or await self._about_jobs(command)
-        step = step or await working.Working(self.desk, self.prompt).carry_out(self._short(command, database), database)
+        source = next((one for one in self.answering.sources if one.name == database), None)
+        short = replace(command, tables=working.shortly(command.tables, source.tables)) if source else command
+        step = step or await working.Working(self.desk, self.prompt).carry_out(short, database)
         step = step or self._about_tables(command, database) or self._about_notes(command, database)
         return step or await self._about_answers(command, database)
-
-    def _short(self, command: Command, database: str | None) -> Command:
-        """Name tables without their schema where that is enough: jobs and schedules are called by them."""
-        source = next((one for one in self.answering.sources if one.name == database), None)
-        if source is None or not command.tables:
-            return command
-        names = [table.shape.name for table in source.tables]
-        once = {table.shape.qualified_name: table.shape.name for table in source.tables}
-        short = [once[name] if names.count(once.get(name, "")) == 1 else name for name in command.tables.split(",")]
-        return replace(command, tables=",".join(short))
 
     def _which(self, command: Command, names: list[str]) -> Step:
         slash = next((name for name, intent in vocabulary().slash.items() if intent == command.intent), None)

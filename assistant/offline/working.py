@@ -8,6 +8,7 @@ from assistant.offline.step import Call, Step, call, choices, say
 from tools import jobs
 from tools.desk import Desk
 from tools.jobs import Job, Schedule
+from tools.schemas.catalog import TrainedTable
 
 FAILED: tuple[jobs.State, ...] = ("failed", "partial")
 LIVE: tuple[jobs.State, ...] = ("queued", "running", "cancelling")
@@ -183,6 +184,15 @@ def holding(tables: str | None, table: str | None, held: Iterable[tuple[str, fro
     names = {name for name in (tables or table or "").split(",") if name and "*" not in name}
     found = [database for database, there in held if names and names <= there]
     return found[0] if len(found) == 1 else None
+
+
+def shortly(tables: str | None, known: Sequence[TrainedTable]) -> str | None:
+    """The same tables without their schema where that is enough: jobs and schedules are called by them."""
+    if not tables:
+        return tables
+    names = [table.shape.name for table in known]
+    plain = {table.shape.qualified_name: table.shape.name for table in known}
+    return ",".join(plain[name] if names.count(plain.get(name, "")) == 1 else name for name in tables.split(","))
 
 
 def _names(target: str, word: str) -> bool:

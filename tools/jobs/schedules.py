@@ -1,5 +1,7 @@
 """Schedules: work that starts by itself, made, listed, paused, changed and deleted here; `due` starts it."""
 
+import contextlib
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools import audit
 from tools.connectors.base import Frozen
-from tools.errors import Conflict, Invalid, NotAllowed, NotFound
+from tools.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from tools.jobs import cron
 from tools.jobs.job import LABELS, State
+from tools.jobs.records import workspace_channel
 from tools.jobs.times import read_when
 from tools.rights import may_change
 from tools.store.models import DatabaseRow, JobRow, Member, ScheduleRow, User
@@ -157,7 +160,8 @@ async def pause(box: Toolbox, actor: Actor, schedule_id: int) -> Schedule:
             raise Conflict(f"Schedule {schedule_id} is paused already.")
         row.paused, row.next_run = True, None
         await session.flush()
-        return await _find(session, actor, schedule_id)
+        after = await _find(session, actor, schedule_id)
+    return await _announced(box, after)
 
 
 async def resume(box: Toolbox, actor: Actor, schedule_id: int) -> Schedule:
@@ -169,7 +173,8 @@ async def resume(box: Toolbox, actor: Actor, schedule_id: int) -> Schedule:
             raise Conflict(f"Schedule {schedule_id} is not paused.")
         row.paused, row.next_run = False, cron.next_run(row.cron, row.timezone, datetime.now(UTC))
         await session.flush()
-        return await _find(session, actor, schedule_id)
+        after = await _find(session, actor, schedule_id)
+    return await _announced(box, after)
 
 
 async def change(box: Toolbox, actor: Actor, schedule_id: int, when: str, timezone: str | None = None) -> Schedule:
@@ -181,7 +186,8 @@ async def change(box: Toolbox, actor: Actor, schedule_id: int, when: str, timezo
         row.cron, row.timezone = read.cron, cron.check_zone(read.timezone or timezone or row.timezone)
         row.next_run = None if row.paused else cron.next_run(row.cron, row.timezone, datetime.now(UTC))
         await session.flush()
-        return await _find(session, actor, schedule_id)
+        after = await _find(session, actor, schedule_id)
+    return await _announced(box, after)
 
 
 async def remove(box: Toolbox, actor: Actor, schedule_id: int, approved_by: UUID) -> Schedule:
@@ -196,7 +202,7 @@ async def remove(box: Toolbox, actor: Actor, schedule_id: int, approved_by: UUID
         gone = await _find(session, actor, schedule_id)
         await session.execute(delete(ScheduleRow).where(ScheduleRow.id == schedule_id))
         session.add(audit.noted(actor, f"unschedule {gone.kind}", gone.target, detail=f"schedule {schedule_id}"))
-    return gone
+    return await _announced(box, gone)
 
 
 async def consequence_of_removing(box: Toolbox, actor: Actor, schedule_id: int) -> str:
@@ -211,6 +217,13 @@ async def consequence_of_removing(box: Toolbox, actor: Actor, schedule_id: int) 
 def default_zone(box: Toolbox) -> str:
     """The zone of a schedule that names none."""
     return box.settings.timezone or cron.local_zone()
+
+
+async def _announced(box: Toolbox, schedule: Schedule) -> Schedule:
+    """Tell boards to look again; with the queue down they do so by themselves, a little later."""
+    with contextlib.suppress(StoreUnavailable):
+        await box.queue.publish(workspace_channel(schedule.workspace_id), json.dumps({"schedule_id": schedule.id}))
+    return schedule
 
 
 def _meant(schedule: Schedule, word: str) -> bool:

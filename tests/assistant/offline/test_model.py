@@ -236,7 +236,7 @@ async def test_every_command_calls_a_tool_that_exists_with_arguments_it_takes(
     desk = Desk(toolbox, actor, database="sales")
     schema = {
         tool.name: tool.function_schema.json_schema
-        for each in agents.toolset().wrapped.toolsets  # type: ignore[attr-defined]  # a wrapper over the five
+        for each in agents.toolset().wrapped.wrapped.toolsets  # type: ignore[attr-defined]  # two wrappers over all
         for tool in each.tools.values()
     }
     for entry in vocabulary().entries:
