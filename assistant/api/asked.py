@@ -1,6 +1,6 @@
 """One turn over REST: its events gathered into one answer, or passed on one by one as they happen."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import cast
 from uuid import uuid4
@@ -67,7 +67,7 @@ async def answer(
     return await _gathered(box, actor, events)
 
 
-async def _told(actor: Actor, events: AsyncGenerator[Event, None]) -> AsyncIterator[str]:
+async def _told(actor: Actor, events: AsyncGenerator[Event, None]) -> AsyncGenerator[str, None]:
     async with aclosing(events):
         yield streams.event("conversation", Began(conversation_id=str(actor.conversation_id)))
         async for event in events:

@@ -27,7 +27,7 @@ from tools.settings import Settings
 from tools.store.session import migrate
 
 AT_ONCE = 20
-SECONDS = 60
+SECONDS = 30
 PATIENCE = 1
 """Seconds that half a request is left open."""
 ODD: list[Any] = [
@@ -113,9 +113,11 @@ async def throw(host: str, port: int, sent: bytes, whole: bool = True) -> tuple[
         writer.write(sent)
         try:
             async with asyncio.timeout(SECONDS if whole else PATIENCE):
-                answer = await reader.read()
+                while piece := await reader.read(65536):
+                    answer += piece
         except TimeoutError:
-            return ("no answer" if whole else "waits for the rest"), b""
+            if not answer:  # else it is a stream that goes on
+                return ("no answer" if whole else "waits for the rest"), b""
         finally:
             writer.close()
     except OSError:

@@ -1,6 +1,6 @@
 """Background work: follow it, cancel it, try it again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -87,7 +87,7 @@ async def job_events(
     return paging.whole(await jobs.events(box, person, job))
 
 
-async def _told(box: Toolbox, person: Actor, job: int, after: int) -> AsyncIterator[str]:
+async def _told(box: Toolbox, person: Actor, job: int, after: int) -> AsyncGenerator[str, None]:
     async with aclosing(jobs.follow_events(box, person, job, after)) as happened:
         async for event in happened:
             yield streams.event(event.type, event, event.id)
