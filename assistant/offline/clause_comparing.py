@@ -8,10 +8,12 @@ from assistant.offline.clause_values import Values
 from assistant.offline.grammar import Op
 from assistant.offline.mentions import Item, Link
 from assistant.offline.periods import Period, of_year
-from assistant.offline.sketch import Operand, Pick, Subquery, Test, Var
+from assistant.offline.sketch import DURATION, Operand, Pick, Subquery, Test, Var
 
 LITERAL = frozenset({"word", "letter", "letters", "substring", "string", "phrase", "prefix", "suffix"})
 """After these a text follows that means itself."""
+DAYS = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
+"""How many days a unit of time has."""
 PIECES = frozenset({"item", "items", "thing", "things", "unit", "units", "piece", "pieces", "article", "articles"})
 
 
@@ -77,6 +79,8 @@ class Comparing(Values):
             self.often = self.peek().is_op("unit") and self.peek().text.lower() in ("times", "time")
             self.skip("unit")
             return item.value
+        if op.value in (">", "<", ">=", "<=") and self._names_row(item):
+            return self.row_compared(item, op)
         if item.kind in ("value", "text"):
             self.at += 1
             return str(item.value)
@@ -86,6 +90,22 @@ class Comparing(Values):
             self.at += 1
             return item.text
         return None
+
+    def _names_row(self, item: Item) -> bool:
+        """True for a value of words: `older than Rex` compares with the row that is called so."""
+        return item.kind == "value" and bool(item.links) and not str(item.value)[:1].isdigit()
+
+    def row_compared(self, item: Item, op: Op) -> Subquery:
+        """`older than Rex`, `earlier than any clerical staff`: the rows that hold a value, each or any of them."""
+        every = self._logic(self.peek(-1), "all_of")
+        self.at += 1
+        test = self.value_test(item, self.near)
+        if self.peek().kind == "table":
+            owner = self.var(self.peek())
+            self.at += 1
+            if test.pick.var:
+                test.pick.var.near, test.pick.var.tight = owner, True
+        return Subquery("max" if every == (op.value in (">", ">=")) else "min", None, [test])
 
     def columns_compared(self, op: Op) -> bool:
         """`cost more than its list price`, `a higher price than cost`: one column of a row against another."""
@@ -320,6 +340,11 @@ class Comparing(Values):
             hint = hint or "time"
         if isinstance(operand, Subquery) and not hint:
             hint = "amount"
+        if hint == "length" and number and (lasting := self._stretch(item)) is not None:
+            days, var = lasting
+            self.at += 1
+            self.add_test(Test(Pick(var), op, [float(operand) * days]))  # type: ignore[arg-type]
+            return
         amount = op in ("<", ">") and self._near_has({"total", "amount", "price", "value", "salary", "balance"})
         aged = self._near_has({"age"}) or (self._subject_has({"age"}) and op in ("<", ">") and item.kind != "table")
         kind = hint or (("age" if aged else "amount" if amount else "count") if number else "")
@@ -332,6 +357,19 @@ class Comparing(Values):
             self.at += 1
         self.add_test(Test(Pick(var), op, [operand]))
 
+    def _stretch(self, item: Item) -> tuple[float, Var] | None:
+        """`longer than 18 days`: the time between the two dates of what is at hand, when no number keeps it."""
+        unit = item.op.value if item.is_op("bucket") and item.op else ""
+        near = self.near or self.sketch.subject
+        if unit not in DAYS or near is None:
+            return None
+        columns = self.lexicon.tables[near.links[0].table].columns.values()
+        dates = [entry for entry in columns if entry.column.family in ("date", "datetime")]
+        if len(dates) != 2 or any(e.number and e.lemmas & {"duration", "length", "minute", "hour"} for e in columns):
+            return None
+        links = [Link(dates[1].table, dates[1].column.name)]
+        return DAYS[unit], Var("column", unit, links, near=near, tight=True, hint=DURATION)
+
     def _pieces(self, item: Item) -> Pick | None:
         """`returned more than 3 items`: pieces of what was done, where no table is called items."""
         near = self.near
@@ -339,6 +377,16 @@ class Comparing(Values):
             return None
         columns = self.lexicon.tables[near.links[0].table].columns.values()
         return Pick(near, "sum" if any(c.number and "quantity" in c.lemmas for c in columns) else "count")
+
+    def averaged(self, op: Op) -> bool:
+        """`last over 110 minutes on average`: what was just compared is the average of a group."""
+        test, before = self.last, self.peek(-1)
+        near = before.kind in ("number", "column") or before.is_op("unit", "bucket")
+        plain = test is not None and not test.pick.agg and all(isinstance(v, int | float) for v in test.values)
+        if self.head or self.lack is not None or not near or test is None or not plain or test not in self.sketch.tests:
+            return False
+        test.pick.agg = op.value
+        return True
 
     def between(self) -> None:
         """`between A and B`."""

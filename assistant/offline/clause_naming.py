@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from assistant.offline.clause_row import EXTREMES, PLACING, WEAK, Row
 from assistant.offline.grammar import Op
@@ -11,6 +12,8 @@ from assistant.offline.sketch import DURATION, Pick, Super, Test, Var
 from assistant.offline.tokens import stem
 from tools.schemas.vocabulary import lemma, related
 
+TRAILING = frozenset({"on average", "in total", "altogether", "overall"})
+"""Aggregates that may stand behind what they are of."""
 IDS = frozenset({"id", "identifier", "number", "code", "key", "no"})
 SURELY = 0.8
 """From here on a column is named by its own words."""
@@ -18,6 +21,11 @@ SURELY = 0.8
 
 class Naming(Row):
     """Rules for tables, columns, counts and aggregates: what is shown, and of what."""
+
+    if TYPE_CHECKING:  # rules of the classes that build on this one
+
+        def averaged(self, op: Op) -> bool:
+            """Whether a comparison just made is of an average."""
 
     def on_table(self, item: Item) -> None:
         """A table named alone."""
@@ -353,6 +361,9 @@ class Naming(Row):
 
     def on_aggregate(self, item: Item, op: Op) -> None:
         """`average X`, `minimum, average and maximum X`."""
+        if item.text.lower() in TRAILING and self.averaged(op):
+            self.at += 1
+            return
         run = [op.value]
         spot = 1
         while True:
@@ -399,6 +410,7 @@ class Naming(Row):
         """`all information about`: every column."""
         if not self.sketch.picks:
             self.sketch.everything = True
+            self.sketch.details = "details" in item.text.lower().split()
 
     def on_measure(self, item: Item, op: Op) -> None:
         """`revenue`: computed when no column bears the name."""

@@ -4,7 +4,7 @@ from assistant.offline.clause_ranking import Ranking
 from assistant.offline.grammar import Op
 from assistant.offline.mentions import Item
 from assistant.offline.periods import Period
-from assistant.offline.sketch import Lack, Order, Pick, Sketch
+from assistant.offline.sketch import Lack, Order, Pick, Sketch, Subquery, Test
 
 BEING = frozenset({"is", "are", "was", "were", "isn't", "aren't", "wasn't", "weren't", "other", "except", "excluding"})
 """Words of negations that say what something is not, rather than what it has not."""
@@ -145,6 +145,8 @@ class Clauses(Ranking):
             self.sketch.both = True
         elif op.value == "but":
             self.lack = None
+        elif op.value == "same":
+            self.same()
         elif op.value == "share":
             self.sketch.share = True
             self.at += 1
@@ -154,6 +156,24 @@ class Clauses(Ranking):
             self.head = False
         elif op.value == "and":
             self.on_and(item)
+
+    def same(self) -> None:
+        """`in the same city as Ann`, `of the same breed as Rex`: what a named row holds."""
+        shared, joint, named = self.peek(1), self.peek(2), self.peek(3)
+        if shared.kind not in ("column", "table") or joint.text.lower() != "as":
+            return
+        spot = 4 if named.kind == "table" and self.peek(4).kind == "value" else 3
+        held = self.peek(spot)
+        if held.kind != "value" or not held.links:
+            return
+        self.at += spot + 1
+        var = self.var(shared)
+        var.near = self.sketch.subject
+        values = [self.value_test(held, self.sketch.subject)]
+        while self.peek().kind == "value" and self.peek().links:  # a first and a last name
+            values.append(self.value_test(self.peek(), self.sketch.subject))
+            self.at += 1
+        self.add_test(Test(Pick(var), "=", [Subquery("same", None, values)]))
 
     def on_and(self, item: Item) -> None:
         """`and` goes on with what was going on; `and their`, `along with` return to what is shown."""

@@ -12,7 +12,7 @@ from assistant.offline.meaning import Meaning
 from assistant.offline.mentions import NAME, Link
 from assistant.offline.periods import Period
 from assistant.offline.resolve import turned
-from assistant.offline.sketch import Lack, Operand, Pick, Subquery, Test
+from assistant.offline.sketch import DURATION, Lack, Operand, Pick, Subquery, Test
 from assistant.offline.tokens import plain, stem
 from tools.schemas.vocabulary import lemma
 
@@ -29,9 +29,13 @@ class Conditions:
         """WHERE and HAVING of the question, with or without its negations."""
         where: list[Condition] = []
         having: list[Condition] = []
-        for test in self.m.sketch.tests:
+        pairs = self._pairs()
+        for place, test in enumerate(self.m.sketch.tests):
             made = self.test(test, choice)
-            if made is None:
+            if made is None or place in pairs[1]:
+                continue
+            if place in pairs[0]:
+                where.extend(self._paired(pairs[0][place], choice))
                 continue
             into = having if test.pick.agg else where
             if test.either and into:
@@ -47,6 +51,40 @@ class Conditions:
                 where.append(made)
         return tuple(where), tuple(having)
 
+    def _pairs(self) -> tuple[dict[int, tuple[list[Test], list[Test]]], set[int]]:
+        """`Lacey Bosco and Kenton Champlin`, `Bonn, Germany or Lyon, France`: runs of tests of the same columns.
+
+        Where each begins, with its two runs; and the places that it covers besides.
+        """
+        tests = self.m.sketch.tests
+        links = [self.m.assignment.link(test.pick.var) for test in tests]
+        refs = [
+            x.ref if x and x.column and t.op == "=" and not t.pick.agg else None
+            for x, t in zip(links, tests, strict=True)
+        ]
+        found: dict[int, tuple[list[Test], list[Test]]] = {}
+        covered: set[int] = set()
+        for start in range(len(tests)):
+            for size in (3, 2):
+                one, other = refs[start : start + size], refs[start + size : start + 2 * size]
+                fits = len(other) == size and None not in one and one == other and len(set(one)) == size
+                if fits and start not in covered and not any(t.either for t in tests[start + 1 : start + size]):
+                    found[start] = tests[start : start + size], tests[start + size : start + 2 * size]
+                    covered.update(range(start + 1, start + 2 * size))
+        return found, covered
+
+    def _paired(self, runs: tuple[list[Test], list[Test]], choice: Choice) -> list[Condition]:
+        """Two runs of tests: either holds, or, where one row cannot hold both, each of some related row."""
+        both = []
+        for run in runs:
+            parts = [
+                made for made in (self.test(replace(test, either=False), choice) for test in run) if made is not None
+            ]
+            both.append(All(tuple(parts)))
+        if runs[1][0].either or not self.m.sketch.both:
+            return [Any(tuple(both))]
+        return [self._related(part) for part in both]
+
     # --- one test -------------------------------------------------------------------------------------------
 
     def test(self, test: Test, choice: Choice) -> Condition | None:
@@ -54,11 +92,16 @@ class Conditions:
         if test.pick.agg:
             return self._aggregated(test, choice)
         link = self.m.assignment.link(test.pick.var)
+        query = test.values[0] if test.values else None
+        if link is not None and isinstance(query, Subquery) and query.agg == "same":
+            return self._same(link, query)
         if link is None or not link.column or link.column == NAME:
             if link is not None and test.values:
                 return self._named(link.table, test)
             return None
         expr = Expr(link.table, link.ref)
+        if test.pick.var is not None and test.pick.var.hint == DURATION:
+            return self._lasting(test, choice)
         if test.op in ("true", "null", "not null"):
             return self._truth(expr, test.op)
         parts = [self._single(expr, test, value, link) for value in test.values]
@@ -70,6 +113,23 @@ class Conditions:
         if test.joined == "and" and not self.m.sketch.both and self._one_each(link.table):
             return Any(tuple(made))
         return All(tuple(made)) if test.joined == "and" else Any(tuple(made))
+
+    def _lasting(self, test: Test, choice: Choice) -> Condition | None:
+        lasting = self.m.exprs(test.pick, choice)
+        days = test.values[0]
+        return Compare(lasting[0], self._op(test.op), days) if lasting and isinstance(days, int | float) else None
+
+    def _same(self, link: Link, query: Subquery) -> Condition | None:
+        """The main table's rows that hold what a named row of it holds: `in the same city as Ann`."""
+        main = self.m.main
+        ref = link.ref if link.table == main and link.column else None
+        for edge in self.m.graph.edges[main]:
+            if edge.child == main and edge.parent == link.table and len(edge.child_columns) == 1 and ref is None:
+                ref = Ref(main, edge.child_columns[0])
+        tests = tuple(c for c in (self.test(t, Choice()) for t in query.tests) if c is not None)
+        if ref is None or not tests:
+            return None
+        return Member(ref, Form((Expr(main, ref),), tables=(main,), where=tests))
 
     def _one_each(self, table: str) -> bool:
         """True when a row of the subject has at most one row of a table: then `A and B` means either."""
@@ -256,9 +316,10 @@ class Conditions:
 
     def _related(self, condition: Condition) -> Condition:
         """`main key IN (rows for which the condition holds)`, so that each condition finds its own row."""
-        if not isinstance(condition, Compare):
+        tables = {ref.table for ref in refs_of(condition)}
+        if len(tables) != 1 or not isinstance(condition, Compare | All):
             return condition
-        table = condition.expr.table
+        table = tables.pop()
         main = self.m.main
         if table != main and self._one_each(table):
             return condition

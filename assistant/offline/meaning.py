@@ -185,7 +185,10 @@ class Meaning:
         """What is shown: expressions, or the table whose every column is."""
         sketch = self.sketch
         if sketch.everything and not sketch.picks:
-            return (), self.main
+            entry = self.lexicon.tables[self.main]
+            held = [column.ref for column in entry.columns.values() if column.lemmas & {"detail", "details"}]
+            one = sketch.details and len(held) == 1
+            return ((Expr(self.main, held[0]),), "") if one else ((), self.main)
         exprs = [e for pick in sketch.picks for e in self.exprs(pick, choice)]
         if exprs:
             return tuple(dict.fromkeys(exprs)), ""

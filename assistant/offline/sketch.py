@@ -122,6 +122,8 @@ class Sketch:
     lacks: list[Lack] = field(default_factory=list)
     distinct: bool = False
     everything: bool = False
+    details: bool = False
+    """Asked for as details: a column of that name goes before all columns."""
     limit: int | None = None
     share: bool = False
     both: bool = False

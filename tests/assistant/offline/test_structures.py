@@ -63,7 +63,7 @@ KENNEL = (
     table(
         "owners",
         {"owner_id": "number", "owner_name": "text", "city": "text", "phone": "text"},
-        values={"city": ("Aachen", "Bonn")},
+        values={"city": ("Aachen", "Bonn"), "owner_name": ("Ann Ray", "Bob Roe")},
     ),
     table(
         "treatments",
@@ -71,6 +71,11 @@ KENNEL = (
         {"dog_id": "dogs.dog_id", "vet_id": "vets.vet_id"},
     ),
     table("vets", {"vet_id": "number", "vet_name": "text", "city": "text", "phone": "text"}),
+    table(
+        "stays",
+        {"stay_id": "number", "dog_id": "number", "arrived": "date", "departed": "date", "day_rate": "number"},
+        {"dog_id": "dogs.dog_id"},
+    ),
     table(
         "fights",
         {"fight_id": "number", "winner_id": "number", "loser_id": "number", "minutes": "number"},
@@ -157,6 +162,15 @@ def sql(question: str) -> str:
         ("How many dogs does each sire have?", ["COUNT(*)", "GROUP BY sire.dog_id"]),
         ("names of dogs that lost a fight", ["loser_id"]),
         ("names of dogs that never won a fight", ["NOT dog_id IN (SELECT winner_id FROM fights"]),
+        # what a named row holds, and a row against a named one
+        ("dogs of the same breed as Rex", ["breed_id IN (SELECT breed_id FROM dogs WHERE dog_name = 'Rex')"]),
+        ("owners in the same city as Ann Ray", ["city IN (SELECT city FROM owners WHERE owner_name = 'Ann Ray')"]),
+        ("names of dogs that are heavier than Rex", ["weight > (SELECT", "FROM dogs WHERE dog_name = 'Rex'"]),
+        # stretches of time, averages said last, pairs of values, large numbers
+        ("dogs with a stay longer than 2 weeks", ["EXTRACT(EPOCH", "> 14"]),
+        ("breeds where fights last over 20 minutes on average", ["HAVING AVG(", "minutes) > 20"]),
+        ("films by Ann Lee of Alpha or by Bo Kim of Beta", ["'Ann Lee' AND studio = 'Alpha') OR (", "'Bo Kim'"]),
+        ("films with a budget above 2 million", ["budget > 2000000"]),
         # one column of two tables
         ("cities where both an owner and a vet live", ["SELECT DISTINCT city FROM", "city IN (SELECT city FROM"]),
         ("phone numbers of all owners and vets", ["phone FROM owners UNION SELECT phone FROM vets"]),
