@@ -56,8 +56,8 @@ async def start(
         .on_conflict_do_nothing(index_elements=["workspace_id", "kind", "target"], index_where=LIVE)
         .returning(JobRow.id)
     )
-    job_id: int | None = None
-    while job_id is None:
+    job: Job | None = None
+    while job is None:
         async with box.store.begin(actor.workspace_id) as session:
             job_id = (await session.execute(new)).scalar()
             if job_id is None:
@@ -66,8 +66,8 @@ async def start(
             begun = {"by": actor.user_name, "door": actor.door}
             await record_event(session, actor.workspace_id, job_id, "queued", begun)
             session.add(audit.noted(actor, f"start {kind}", target, detail=f"job {job_id}"))
-    await hand_over(box, job_id, kind)
-    job = await get(box, actor, job_id)
+            job = await _find(session, actor, job_id)
+    await hand_over(box, job.id, kind)
     await announce(box, job.id, job.workspace_id, job.state)
     return job
 
@@ -251,11 +251,10 @@ async def record_event(
 async def announce(box: Toolbox, job_id: int, workspace_id: UUID, state: str) -> None:
     """Tell followers to look again; a queue that is down costs them a poll, not the truth."""
     message = json.dumps({"job_id": job_id, "state": state})
+    over = [] if state in LIVE_STATES else [OVER]
     try:
-        await box.queue.publish(job_channel(job_id), message)
-        await box.queue.publish(workspace_channel(workspace_id), message)
-        if state not in LIVE_STATES:
-            await box.queue.publish(OVER, message)
+        for channel in (job_channel(job_id), workspace_channel(workspace_id), *over):
+            await box.queue.publish(channel, message)
     except StoreUnavailable as error:
         log.warning("job change not announced", job_id=job_id, state=state, reason=str(error))
 
