@@ -37,8 +37,15 @@ from tools.toolbox import Toolbox
 DESCRIPTION = """\
 What the chat can do, a program can do: the same functions, the same results, the same errors.
 
-Errors are `application/problem+json`. Lists come in pages: follow `next`. A `POST` that starts work takes an
-`Idempotency-Key`: sent again within 24 hours, it answers what it answered the first time.
+In local mode nobody signs in. Elsewhere send an API key or an access token as `Authorization: Bearer ...`.
+
+Errors are `application/problem+json`: what went wrong, which, and what to do next. Lists come in pages: follow `next`,
+or the Link header. A `POST` that starts work takes an `Idempotency-Key`: sent again within 24 hours, it answers what it
+answered the first time.
+
+Asked with `Accept: text/event-stream`, a question and a job's events are told as they happen; a job's stream that broke
+off goes on behind the `Last-Event-ID`. `RateLimit-Remaining` says for how many more requests there is room,
+`Retry-After` when there is again.
 """
 
 
