@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.documents.asked import Asked, ask, sought
 from tools.documents.document import DocumentHit, FoundDocuments, ShownDocument
+from tools.documents.embedding import WITHHELD
 from tools.documents.links import lead
 from tools.documents.ranking import TUNING, Filters, Place, rank, said_by
 from tools.documents.snippets import shown
@@ -49,6 +50,15 @@ class _Scope(NamedTuple):
     """True where the words of the search told what is sought, and nobody named it."""
 
 
+ANOTHER_MODEL = text("""
+SELECT b.database_id, e.model FROM unnest(:databases) AS b (database_id) CROSS JOIN LATERAL (
+    SELECT e.model FROM tabletalk.document_embeddings e WHERE e.database_id = b.database_id LIMIT 1
+) e
+WHERE e.model <> ALL (:models)
+""").bindparams(bindparam("databases", type_=ARRAY(Uuid)), bindparam("models", type_=ARRAY(Text)))
+"""One vector of each database tells the model of all: the job that makes them goes through to the end."""
+
+
 class _Found(NamedTuple):
     score: float
     own: Place | None
@@ -84,7 +94,7 @@ async def search_documents(
         asked = await with_spellings(
             box, session, await _whole(box, session, actor, there), ask(scope.said, {one.entity for one in there})
         )
-        warnings = await _still_made(session, there)
+        warnings = (*await _still_made(session, there), *await _of_another_model(box, session, there))
     vector, unavailable = await _vector(box, scope.said)
     async with box.store.begin(actor.workspace_id) as session:
         places = await rank(box, session, actor, asked, vector, scope.wanted, scope.others, filters)
@@ -155,6 +165,16 @@ async def _still_made(session: AsyncSession, there: Sequence[Source]) -> tuple[s
         f"Vectors of {names[row.database_id]} are still being made ({row.progress:.0f} %): "
         "what has changed lately is found by its words alone."
         for row in await session.execute(query)
+    )
+
+
+async def _of_another_model(box: Toolbox, session: AsyncSession, there: Sequence[Source]) -> tuple[str, ...]:
+    names = {one.database_id: one.database for one in there}
+    values = {"databases": list(names), "models": [box.embedder.name, WITHHELD]}
+    return tuple(
+        f"Vectors of the documents of {names[row.database_id]} are made by {row.model}, and the embedding model now is "
+        f"{box.embedder.name}: they are found by their words alone. Run `tabletalk reembed`."
+        for row in await session.execute(ANOTHER_MODEL, values)
     )
 
 

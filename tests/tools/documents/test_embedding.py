@@ -64,10 +64,14 @@ async def test_a_document_that_comes_back_is_found_by_meaning_again(shelf: Shelf
 async def test_a_change_of_the_model_makes_every_vector_anew(shelf: Shelf) -> None:
     await shelf.embed()
     shelf.box = replace(shelf.box, embedder=Topics(shelf.box.settings, "topics-2"))
+    found = await documents.search_documents(shelf.box, shelf.actor, "late delivery")
+    assert found.hits[0].source_key == "100"
+    assert "Run `tabletalk reembed`" in found.warnings[0]
     (job,) = await documents.reembed(shelf.box, shelf.actor.model_copy(update={"conversation_id": "talk"}))
     assert job.conversation_id is None
     await jobs.attempt(shelf.box, job.id, lambda _: documents.run_embedding)
     assert set((await vectors(shelf)).values()) == {"topics-2"}
+    assert (await documents.search_documents(shelf.box, shelf.actor, "late delivery")).warnings == ()
 
     topics = Topics(shelf.box.settings, "topics-2")
     shelf.box = replace(shelf.box, embedder=topics)
