@@ -15,6 +15,7 @@ from tools.queries.barrier import PLACEHOLDER
 from tools.queries.guard import check
 from tools.reach import EVERY_TABLE, Reach, Rule
 from tools.rights import may_manage
+from tools.schemas.catalog import TrainedTable
 from tools.schemas.tables import BUMP, known, pick
 from tools.store.models import DatabaseRow, PolicyRow, User
 from tools.toolbox import Actor, Role, Toolbox
@@ -83,7 +84,7 @@ async def add_policy(
     async with box.store.begin(actor.workspace_id) as session:
         session.add_all([row, audit.noted(actor, "add policy", f"{target.name}.{row.table_name}", detail=_told(row))])
         await session.execute(BUMP, {"database": target.id})
-    if columns and named is not None and named.trained_at is not None:
+    if named is not None and named.trained_at is not None and _learned(named, columns):
         await _forget_values(box, actor, target, named.shape.qualified_name)
     return next(one for one in await list_policies(box, actor, target.name) if one.id == policy_id)
 
@@ -166,6 +167,12 @@ def _try(dialect: Dialect, shapes: Sequence[TableSchema], shape: TableSchema | N
 def _quoted(name: str, dialect: Dialect) -> str:
     mark = '"' if dialect == "postgres" else "`"
     return mark + name.replace(mark, mark * 2) + mark
+
+
+def _learned(table: TrainedTable, columns: Sequence[str]) -> bool:
+    """Whether training read values of any of `columns`."""
+    read = {*table.values, *(name for sample in table.samples for name in sample)}
+    return any(column in read for column in columns)
 
 
 async def _forget_values(box: Toolbox, actor: Actor, target: Database, table: str) -> None:

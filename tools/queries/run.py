@@ -97,7 +97,7 @@ async def run(
         truncated=rows.truncated,
         milliseconds=rows.milliseconds,
         estimate=estimate,
-        warnings=(*_warnings(rows, target), *_masks(seen, checked)),
+        warnings=(*_warnings(rows, target), *_unseen(seen, checked, rows)),
     )
 
 
@@ -148,13 +148,16 @@ def _qualified(schema: str, table: str) -> str:
     return f"{schema}.{table}" if schema else table
 
 
-def _masks(seen: Sight, checked: CheckedSQL) -> tuple[str, ...]:
-    """Name what is not shown of the tables that were read."""
-    found = []
-    for shape in seen.catalog if seen.reach.restricted else ():
-        masked = seen.reach.rule_of(shape).masked
-        if masked and (shape.schema_name, shape.name) in checked.tables:
-            found.append(f"Masked for you in {shape.name}: {', '.join(masked)}.")
+def _unseen(seen: Sight, checked: CheckedSQL, rows: Rows) -> tuple[str, ...]:
+    """Say what of the tables that were read is not seen: an answer about a part must not pass for one about all."""
+    read = [one for one in seen.catalog if (one.schema_name, one.name) in checked.tables]
+    rules = {one.name: seen.reach.rule_of(one) for one in read} if seen.reach.restricted else {}
+    parts = [name for name, rule in rules.items() if rule.predicates]
+    found = [f"Of {', '.join(parts)}, only what you may see."] if parts else []
+    names = {column.name for column in rows.columns} | {column for _, column in checked.columns}
+    for name, rule in rules.items():
+        if masked := [column for column in rule.masked if column in names]:
+            found.append(f"Masked for you in {name}: {', '.join(masked)}.")
     return tuple(found)
 
 

@@ -56,6 +56,8 @@ async def test_a_policy_holds_from_the_next_query_until_it_is_lifted(
     assert str(kept) == "firm.public.staff for viewers: rows where region = {user.region}"
     assert await count(toolbox, viewer, firm) == 10
     assert await count(toolbox, actor, firm) == 20  # it is for viewers
+    part = await queries.run(toolbox, viewer, firm, "SELECT count(*) FROM staff, regions")
+    assert part.warnings == ("Of staff, only what you may see.",)
     south = viewer.model_copy(update={"attributes": {"region": "south"}})
     assert await count(toolbox, south, firm, "SELECT min(id) FROM staff") == 1
     with pytest.raises(NotAllowed, match="region"):
@@ -139,6 +141,7 @@ async def test_what_was_learned_of_a_masked_column_is_forgotten(
     result = await queries.run(toolbox, viewer, firm, "SELECT id, grade FROM staff ORDER BY id LIMIT 1")
     assert result.rows == ((1, None),)
     assert result.warnings == ("Masked for you in staff: grade.",)
+    assert (await queries.run(toolbox, viewer, firm, "SELECT id FROM staff WHERE id = 1")).warnings == ()
     assert (await queries.run(toolbox, actor, firm, "SELECT grade FROM staff WHERE id = 1")).rows == (("G1",),)
 
 
