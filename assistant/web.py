@@ -20,7 +20,7 @@ from assistant import health
 from assistant.agent import agent, choose_model
 from assistant.api import PREFIX, create_api, mount, problems
 from assistant.chat import runtime
-from assistant.chat.login import logins
+from assistant.chat.login import end_stale_sessions, logins
 from assistant.embed import actor_called
 from assistant.embed.doors import FOR_OTHER_PAGES
 from assistant.embed.doors import router as embed_doors
@@ -87,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(unknown)
     mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
     runtime.mend(_tell)
+    end_stale_sessions(lambda: app.state.box.store)
     return app
 
 

@@ -21,6 +21,7 @@ from tools.settings import Settings
 from tools.store.session import Store
 
 Role = Literal["viewer", "editor", "admin"]
+Door = Literal["chat", "widget", "rest", "mcp", "cli", "worker"]
 
 
 class Actor(Frozen):
@@ -30,7 +31,7 @@ class Actor(Frozen):
     user_name: str
     workspace_id: UUID
     role: Role = "admin"
-    door: Literal["chat", "widget", "rest", "mcp", "cli", "worker"] = "chat"
+    door: Door = "chat"
     conversation_id: str | None = None
     attributes: dict[str, str] = Field(default_factory=dict)
     """What row policies ask: `region` -> `north`; of the account, or of a signed widget token."""

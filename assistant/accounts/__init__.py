@@ -23,6 +23,7 @@ from assistant.accounts.people import (
     set_attributes,
     set_password,
     set_role,
+    stamp,
 )
 from assistant.accounts.signing_in import sign_in
 from assistant.accounts.sso import signed_on
@@ -61,4 +62,5 @@ __all__ = [
     "set_role",
     "sign_in",
     "signed_on",
+    "stamp",
 ]

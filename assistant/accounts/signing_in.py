@@ -9,12 +9,12 @@ from assistant.accounts.people import find_person
 from tools import audit
 from tools.errors import NotSignedIn
 from tools.store.models import User
-from tools.toolbox import Actor, Toolbox
+from tools.toolbox import Actor, Door, Toolbox
 
 log = structlog.get_logger(__name__)
 
 
-async def sign_in(box: Toolbox, name: str, password: str, address: str = "") -> Actor:
+async def sign_in(box: Toolbox, name: str, password: str, address: str = "", door: Door = "chat") -> Actor:
     """Give the person whose name and password these are.
 
     NotSignedIn otherwise, in the same words and after the same time for any reason; TooMany after too many tries of
@@ -26,17 +26,17 @@ async def sign_in(box: Toolbox, name: str, password: str, address: str = "") -> 
         stored = await session.scalar(select(User.password_hash).where(User.name == name))
     if not await is_right(password, stored):
         await throttle.failed(box, name, address)
-        await _note_failure(box, name, address, known=stored is not None)
+        await _note_failure(box, name, address, door, known=stored is not None)
         raise NotSignedIn("User name or password is wrong.")
     await throttle.succeeded(box, name, address)
-    person = (await find_person(box.store, name)).model_copy(update={"address": address})
+    person = (await find_person(box.store, name)).model_copy(update={"address": address, "door": door})
     await audit.record(box, audit.noted(person, "sign in", name))
     return person
 
 
-async def _note_failure(box: Toolbox, name: str, address: str, *, known: bool) -> None:
+async def _note_failure(box: Toolbox, name: str, address: str, door: Door, *, known: bool) -> None:
     """A failure of somebody there is stands in their workspace's audit log, one of nobody in the log alone."""
     log.warning("sign-in refused", address=address, known=known)
     if known:
-        person = (await find_person(box.store, name)).model_copy(update={"address": address})
+        person = (await find_person(box.store, name)).model_copy(update={"address": address, "door": door})
         await audit.record(box, audit.noted(person, "sign in", name, verdict="refused", detail="wrong password"))

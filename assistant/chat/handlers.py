@@ -20,10 +20,12 @@ from assistant.chat.actions import register_actions
 from assistant.chat.cards import draw
 from assistant.chat.door import actor, door
 from assistant.chat.history import ChatHistory
+from assistant.chat.login import STAMP
 from assistant.chat.screen import say, watch
 from assistant.embed import PREFIX
 from tools.errors import AssistantError, NotSignedIn, TooMany
 from tools.settings import load_settings
+from tools.toolbox import Actor
 
 # Each Chainlit session asks for the profiles once more from a loop that already runs, and drops the coroutine.
 warnings.filterwarnings("ignore", "coroutine 'profiles' was never awaited", RuntimeWarning)
@@ -46,13 +48,20 @@ def history() -> ChatHistory:
     return door().history
 
 
+async def _session_of(person: Actor) -> cl.User:
+    """Whom Chainlit writes into the session's cookie."""
+    return cl.User(
+        identifier=person.user_name, metadata={STAMP: await accounts.stamp(door().box.store, person.user_name)}
+    )
+
+
 if load_settings().local:
 
     @cl.header_auth_callback
     async def local_person(_headers: Headers) -> cl.User:
         """Everybody who reaches a local set-up is its one person; assistant/web.py keeps foreign pages out."""
         person = await accounts.local_person(door().box.store)
-        return cl.User(identifier=person.user_name)
+        return await _session_of(person)
 
 else:
 
@@ -63,7 +72,7 @@ else:
             person = await accounts.sign_in(door().box, name, password, client_address())
         except (NotSignedIn, TooMany):
             return None
-        return cl.User(identifier=person.user_name)
+        return await _session_of(person)
 
 
 if load_settings().oidc_issuer and not load_settings().local:
@@ -78,7 +87,7 @@ if load_settings().oidc_issuer and not load_settings().local:
         except AssistantError as error:
             log.warning("single sign-on refused: %s", error)
             return None
-        return cl.User(identifier=person.user_name)
+        return await _session_of(person)
 
 
 @cl.set_chat_profiles

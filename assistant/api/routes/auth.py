@@ -51,7 +51,7 @@ class Me(Frozen):
 async def sign_in(box: Box, body: Login, response: Response) -> Tokens:
     """Exchange name and password for tokens: access for minutes, refresh for weeks."""
     response.headers["Cache-Control"] = "no-store"
-    person = await accounts.sign_in(box, body.name, body.password.get_secret_value(), client_address())
+    person = await accounts.sign_in(box, body.name, body.password.get_secret_value(), client_address(), "rest")
     return await accounts.issue_tokens(box, person)
 
 

@@ -1,7 +1,7 @@
 """Where people log in: only who has the password, and each to their own conversations and their team's results."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -119,6 +119,23 @@ def test_no_browser_writes_a_card(browser: Browser, guarded: Site, people: tuple
         f"{guarded.url}/project/element", data={"element": {**forged, "props": {"sql": "forged"}}, "sessionId": "none"}
     )
     assert answer.status >= 400
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(browser: Browser, guarded: Site, settings: Settings) -> None:
+    name = f"dan-{uuid4().hex[:6]}"
+
+    async def on_the_store(work: Callable[[Store], Awaitable[object]]) -> None:
+        assert settings.database_url is not None
+        store = Store(settings.database_url.get_secret_value())
+        await work(store)
+        await store.dispose()
+
+    apart(on_the_store(lambda store: accounts.make_user(store, name, PASSWORD)))
+    there = browser.new_context().request
+    assert there.post(f"{guarded.url}/login", multipart={"username": name, "password": PASSWORD}).status == 200
+    assert there.get(f"{guarded.url}/user").json()["identifier"] == name
+    apart(on_the_store(lambda store: accounts.reset_password(store, name, "another long password")))
+    assert there.get(f"{guarded.url}/user").status == 401
 
 
 def test_the_login_page_says_how_long_to_wait(browser: Browser, guarded: Site, people: tuple[str, str]) -> None:
