@@ -162,7 +162,8 @@ def _told(options: SyncOptions, state: SyncState, plan: SyncPlan, since: str | N
 
 
 async def _highest(settings: Settings, connector: Connector, selection: Selection) -> str | None:
-    limits = ReadLimits(seconds=settings.query_seconds, rows=1, cell_bytes=1000, total_bytes=100_000)
+    # Without an index on it the whole table is looked through, which the read itself would take longer for.
+    limits = ReadLimits(seconds=settings.job_seconds, rows=1, cell_bytes=1000, total_bytes=100_000)
     found: Sequence[Any] = (await connector.fetch(selection.highest(), limits)).rows[0]
     values = [str(value) for value in found if value is not None]
     main = selection.shape.column(selection.plan.watermark[0])

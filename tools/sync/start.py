@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, text
 
 from tools import jobs, schemas
+from tools.databases import Database
 from tools.errors import Conflict, TooMany
 from tools.jobs import Job
 from tools.rights import may_change
@@ -44,7 +45,7 @@ async def start_sync(
     }
     async with box.store.begin(actor.workspace_id) as session:
         await session.execute(ONE_AT_A_TIME, {"database": str(source.database.id)})
-        await _check_free(box, actor, source.database.name, names)
+        await _check_free(box, actor, source.database, names)
         return await jobs.start(
             box, actor, "sync", target_of(database, wanted), database_id=source.database.id, arguments=arguments
         )
@@ -57,8 +58,9 @@ def target_of(database: str, wanted: Sequence[str]) -> str:
     return f"{database}.{wanted[0]}" if len(wanted) == 1 else f"{database}: {', '.join(wanted)}"
 
 
-async def _check_free(box: Toolbox, actor: Actor, database: str, names: Sequence[str]) -> None:
+async def _check_free(box: Toolbox, actor: Actor, database: Database, names: Sequence[str]) -> None:
     mine = select(JobRow).where(JobRow.workspace_id == actor.workspace_id, JobRow.kind == "sync")
+    mine = mine.where(JobRow.database_id == database.id)
     recent = (
         select(func.count(), func.extract("epoch", func.min(JobRow.created_at) - func.now()) + 60)
         .where(JobRow.workspace_id == actor.workspace_id, JobRow.kind == "sync")
@@ -69,10 +71,10 @@ async def _check_free(box: Toolbox, actor: Actor, database: str, names: Sequence
         started, seconds = (await session.execute(recent)).one()
     for job in live:
         both = sorted(set(names) & set(job.arguments.get("names", ())))
-        if job.target.partition(".")[0].partition(":")[0] == database and both:
+        if both:
             more = f" and {len(both) - 1} more tables" if len(both) > 1 else ""
             raise Conflict(
-                f"{both[0]}{more} of {database} is being synced already by job {job.id} ({job.target}, {job.state}). "
+                f"{both[0]}{more} of {database.name} is being synced already by job {job.id} ({job.target}, {job.state}). "
                 "Follow or cancel that one."
             )
     most = box.settings.sync_starts_a_minute

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import text
 
 from tools.connectors.base import BulkReading
+from tools.errors import QueryTimedOut
 from tools.jobs import Claim
 from tools.jobs.patience import patiently
 from tools.sync import deletes
@@ -212,7 +213,9 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> No
                 hard = run.options.deletes == "hard"
                 gone = await deletes.remove_missing(session, where, run.source.connector, keys, hard=hard)
             total = counts + Counts(deleted=gone)
-            done = going.model_copy(update={"done": True, "counts": total.as_dict(), "told": task.told})
+            done = going.model_copy(
+                update={"done": True, "counts": total.as_dict(), "told": run.report.told[task.name]}
+            )
             shape = run.source.states[task.name].shape if _partial(run) and task.name in run.source.states else None
             values = finished(done, "backfill" if _partial(run) else task.mode, shape or task.shape, task.stamp)
             if _partial(run):
@@ -236,7 +239,12 @@ async def _missing(run: Run, task: Task, where: Destination, counts: Counts) -> 
     if task.full and not run.options.filtered:
         # All rows have just been read, so as many documents means the same documents.
         return live != counts.read or bool(counts.rejected)
-    return live != await count_rows(run.box.settings, run.source.connector, task.selection)
+    try:
+        return live != await count_rows(run.box.settings, run.source.connector, task.selection)
+    except QueryTimedOut:
+        said = "was not searched for rows that are gone: counting it takes too long (a full sync does)"
+        run.report.told[task.name] = ", and ".join(filter(None, (task.told, said)))
+        return False
 
 
 def _partial(run: Run) -> bool:
