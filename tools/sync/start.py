@@ -74,8 +74,8 @@ async def _check_free(box: Toolbox, actor: Actor, database: Database, names: Seq
         if both:
             more = f" and {len(both) - 1} more tables" if len(both) > 1 else ""
             raise Conflict(
-                f"{both[0]}{more} of {database.name} is being synced already by job {job.id} ({job.target}, {job.state}). "
-                "Follow or cancel that one."
+                f"{both[0]}{more} of {database.name} is being synced already by job {job.id} "
+                f"({job.target}, {job.state}). Follow or cancel that one."
             )
     most = box.settings.sync_starts_a_minute
     if most and started >= most:
