@@ -51,11 +51,12 @@ FROM pg_temp.sync_staging s
 """  # noqa: S608 - constants
 
 UPDATE = text(f"""
+WITH written AS (
 UPDATE tabletalk.documents d SET
     entity = :entity, title = s.title, body = s.body, tags = s.tags, data = s.data, happened_at = s.happened_at,
     hash = s.hash, changed_at = now(), deleted_at = NULL
 FROM (
-    SELECT s.*, there.id
+    SELECT s.*, there.id, there.deleted_at
     FROM ({HASHED}) s CROSS JOIN LATERAL (
         SELECT d.id, d.hash, d.deleted_at FROM tabletalk.documents d
         WHERE d.database_id = :database AND d.table_name = :table AND d.source_key = s.source_key
@@ -64,6 +65,9 @@ FROM (
     WHERE there.hash <> s.hash OR there.deleted_at IS NOT NULL
 ) s
 WHERE d.id = s.id
+RETURNING s.deleted_at
+)
+SELECT count(*) AS changed, count(deleted_at) AS restored FROM written
 """)  # noqa: S608
 """The LIMIT keeps the planner to one look into the index for each line, whatever it thinks of the sizes."""
 
@@ -100,6 +104,8 @@ class Counts:
     unchanged: int = 0
     deleted: int = 0
     rejected: int = 0
+    restored: int = 0
+    """Of the changed ones, those that had been marked as deleted."""
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(**{name: value + getattr(other, name) for name, value in self.as_dict().items()})
@@ -160,9 +166,9 @@ async def _attempt(session: AsyncSession, where: Destination, data: bytes, rows:
         if where.first and where.keyed:
             await session.execute(INSERT_FIRST, where.parameters)
             return Counts(read=rows, new=rows)
-        changed = _rows(await session.execute(UPDATE, where.parameters))
+        changed, restored = (await session.execute(UPDATE, where.parameters)).one()
         new = _rows(await session.execute(INSERT_NEW, where.parameters))
-    return Counts(read=rows, new=new, changed=changed, unchanged=rows - new - changed)
+    return Counts(read=rows, new=new, changed=changed, unchanged=rows - new - changed, restored=restored)
 
 
 @dataclass

@@ -66,7 +66,11 @@ class Report:
 
     def _message(self) -> str:
         total = self.sum
-        parts = [f"{number:,} {name}" for name, number in total.as_dict().items() if number and name != "read"]
+        parts = [
+            f"{number:,} {name}"
+            for name, number in total.as_dict().items()
+            if number and name not in ("read", "restored")
+        ]
         what = next(iter(self.done)) if len(self.done) == 1 else f"{len(self.done)} tables"
         said = [f"{what}: {total.read:,} rows read ({', '.join(parts)})." if parts else f"{what}: nothing to read."]
         said += self._told_alike()[:5]

@@ -117,5 +117,6 @@ async def _ended(run: Run, tasks: list[Task]) -> Outcome:
                 await write_state(session, run.claim.actor.workspace_id, run.source.database.id, task.name, resume=None)
             await run.claim.hold(session)
     # Words find the documents from now on; meaning does once this job has followed.
-    await documents.start_embedding(run.box, run.claim.actor, run.source.database.name)
+    if run.report.sum.new or run.report.sum.changed:
+        await documents.start_embedding(run.box, run.claim.actor, run.source.database.name)
     return outcome

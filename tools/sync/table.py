@@ -23,6 +23,10 @@ from tools.sync.state import Resume, finished, read_states, write_state
 from tools.toolbox import Toolbox
 
 ANY = text("SELECT EXISTS (SELECT FROM tabletalk.documents WHERE database_id = :database AND table_name = :table)")
+FORGET_LIVE = text("""
+UPDATE tabletalk.sync_states SET counts = counts - 'live' WHERE database_id = :database AND table_name = :table
+""")
+"""How many documents a table has is known only of runs that came to their end."""
 FORGET_REJECTS = text("DELETE FROM tabletalk.sync_rejects WHERE database_id = :database AND table_name = :table")
 AT_ONCE = 2
 """Chunks that are written at the same time."""
@@ -154,6 +158,7 @@ async def _destination(run: Run, task: Task) -> Destination:
     async def ask() -> bool:
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             await session.execute(FORGET_REJECTS, {"database": database, "table": task.name})
+            await session.execute(FORGET_LIVE, {"database": database, "table": task.name})
             return bool((await session.execute(ANY, {"database": database, "table": task.name})).scalar())
 
     return Destination(
@@ -202,21 +207,23 @@ async def _commit(
 async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> None:
     """Look for rows that are gone, and write that the table is done."""
     counts = counts_of(going.counts)
-    whole = await _missing(run, task, where, counts)
+    live = await _live(run, task, where, counts)
+    whole = await _missing(run, task, where, counts, live)
 
     async def once() -> Counts:
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
-            gone = 0
+            gone, hard = 0, run.options.deletes == "hard"
             if whole:
                 await run.tell(task.name, counts, f"{task.name}: looking for rows that are gone")
                 keys = task.selection.keys(run.box.settings.job_seconds) if where.keyed else _everything(run, task)
-                hard = run.options.deletes == "hard"
                 gone = await deletes.remove_missing(session, where, run.source.connector, keys, hard=hard)
             total = counts + Counts(deleted=gone)
             done = going.model_copy(
                 update={"done": True, "counts": total.as_dict(), "told": run.report.told[task.name]}
             )
             shape = run.source.states[task.name].shape if _partial(run) and task.name in run.source.states else None
+            if not (whole and hard):  # of those removed for good, some may have been marked before
+                done.counts["live"] = live - gone
             values = finished(done, "backfill" if _partial(run) else task.mode, shape or task.shape, task.stamp)
             if _partial(run):
                 values = {name: values[name] for name in ("resume", "counts", "job_id", "synced_at", "error")}
@@ -228,14 +235,22 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> No
     await run.tell("", Counts(), f"{task.name} done")
 
 
-async def _missing(run: Run, task: Task, where: Destination, counts: Counts) -> bool:
+async def _live(run: Run, task: Task, where: Destination, counts: Counts) -> int:
+    """How many documents of the table are not marked as deleted: reckoned from the run before, or counted."""
+    state = run.source.states.get(task.name)
+    before = state.counts.get("live") if state else None
+    if before is not None and not task.full:
+        return int(before) + counts.new + counts.restored
+    async with run.box.store.begin(where.workspace) as session:
+        return await deletes.count_live(session, where)
+
+
+async def _missing(run: Run, task: Task, where: Destination, counts: Counts, live: int) -> bool:
     """True when documents may have outlived their rows: then keys are compared."""
     if run.options.deletes == "off" or where.first:
         return False
     if not where.keyed:  # equal rows are one document: counting tells nothing
         return not run.options.filtered
-    async with run.box.store.begin(run.claim.actor.workspace_id) as session:
-        live = await deletes.count_live(session, where)
     if task.full and not run.options.filtered:
         # All rows have just been read, so as many documents means the same documents.
         return live != counts.read or bool(counts.rejected)
