@@ -126,6 +126,7 @@ def downloads() -> APIRouter:
 unknown = APIRouter()
 
 
+@unknown.get("/copilot/{path:path}")  # Chainlit's own widget breaks in this version; ours is /embed
 @unknown.api_route("/api/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def no_such_route(request: Request) -> JSONResponse:
     """Answer 404: without this the chat's page would answer 200 for a mistyped route."""

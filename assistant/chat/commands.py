@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import chainlit as cl
 from chainlit.types import CommandDict
@@ -13,6 +14,7 @@ from assistant.chat import syncing
 from assistant.chat.door import actor, door
 from assistant.chat.draw_result import short_names
 from assistant.chat.screen import say
+from assistant.loopback import is_loopback
 from tools import databases, documents, jobs, queries, schemas, sync
 from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, ScheduleCard, TableCard
 from tools.documents.toolset import card_of
@@ -219,10 +221,12 @@ async def _embed(box: Toolbox, person: Actor, rest: str) -> None:
         await say(f"{title}\n\nThe chat in your own pages: `tabletalk embed create` makes a key.", card)
         return
     key = await embed.find_key(box, person, rest)
-    address = box.settings.public_url or cl.context.session.environ.get("HTTP_ORIGIN", "http://localhost:8000")
+    host = cl.context.session.environ.get("HTTP_HOST", "localhost")
+    scheme = "http" if is_loopback(urlsplit(f"//{host}").hostname or "") else "https"
+    address = box.settings.public_url or f"{scheme}://{host}"
     token = "" if key.anonymous_daily else "\n`data-token` is where your own server signs who its user is."
     pages = f"This line puts **{key.look.title}** into pages of {', '.join(key.origins)}:"
-    await say(f"{pages}\n\n```html\n{embed.snippet(key, address)}\n```{token}")
+    await say(f"{pages}\n\n```text\n{embed.snippet(key, address)}\n```{token}")
 
 
 async def _workspace(box: Toolbox, person: Actor, rest: str) -> None:

@@ -8,17 +8,18 @@ from typing import Annotated
 import jwt
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant import accounts
 from assistant.embed import guests
 from assistant.embed.keys import Look, WidgetKey, create_key, list_keys
 from assistant.embed.words import WORDS
 from tools import databases
-from tools.errors import AssistantError, NotAllowed, NotFound
+from tools.errors import AssistantError, Invalid, NotAllowed, NotFound
 from tools.store.models import WidgetKeyRow
 from tools.toolbox import Actor, Toolbox
 
+LONGEST_BODY = 16_000
 FOR_OTHER_PAGES = ("/embed/config", "/embed/token")
 """Paths that pages of other origins may use; each checks the origin against the key."""
 
@@ -87,9 +88,10 @@ async def config(box: Box, key: Key, origin: Origin) -> Response:
 
 
 @router.post("/token")
-async def token(box: Box, request: Request, key: Key, origin: Origin, body: Asking) -> Response:
+async def token(box: Box, request: Request, key: Key, origin: Origin) -> Response:
     """Exchange what the page's server signed for a session of the frame."""
     await _allowed(box, key, origin)
+    body = await _asking(request)
     address = request.client.host if request.client else ""
     try:
         session = await guests.admit(box, key, origin, token=body.token, before=body.before, address=address)
@@ -97,6 +99,19 @@ async def token(box: Box, request: Request, key: Key, origin: Origin, body: Aski
         told = {"title": error.title, "detail": str(error)}
         return JSONResponse(told, error.status, headers=_open_to(origin))
     return JSONResponse(session.model_dump(), headers=_open_to(origin))
+
+
+async def _asking(request: Request) -> Asking:
+    """Read what the script sent, and no more than it would send."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_BODY:
+            raise Invalid(f"The request is too long; {LONGEST_BODY:,} bytes are read.")
+    try:
+        return Asking.model_validate_json(body)
+    except ValidationError:
+        raise Invalid("The request cannot be read; it holds `token` or `before`, each a text.") from None
 
 
 async def _allowed(box: Toolbox, key: str, origin: str) -> WidgetKey:

@@ -29,6 +29,8 @@ AUDIENCE = "tabletalk-widget"
 
 NEWCOMERS = "30/hour"
 """Visitors without a token that one address may bring, per key."""
+KNOCKS = "120/minute"
+"""Sessions that one address may ask for, whatever comes of it: an office shares one."""
 PACE = "20/minute"
 """Questions of one guest."""
 
@@ -47,6 +49,8 @@ class Session(Frozen):
     session: str
     expires_in: int
     """Seconds."""
+    guest: str
+    """Tells one guest from another, and says nothing else of them."""
 
 
 async def find_by_public_id(box: Toolbox, key: str) -> WidgetKey:
@@ -63,6 +67,9 @@ async def admit(
     `before` is the session of a visitor without a token, to stay the same visitor. NotFound for a key that is none,
     NotAllowed for another page's origin, NotSignedIn for a token that is not good, TooMany for too many visitors.
     """
+    room = await box.limiter.take(KNOCKS, "widget-knocks", address)
+    if not room.free:
+        raise TooMany("Too many visits from this address; try again in a minute.", room.seconds)
     row = await _row(box, key)
     about = shown(row)
     if not about.allows(origin):
@@ -78,7 +85,7 @@ async def admit(
         guest_id = await _write(session, row, subject, attributes, anonymous=not token, until=until)
     claims = {"aud": AUDIENCE, "sub": str(guest_id), "exp": until, "iat": datetime.now(UTC), "origin": origin}
     signed = jwt.encode(claims, box.secrets.signing_key, algorithm=ALGORITHM)
-    return Session(session=signed, expires_in=int(SESSION.total_seconds()))
+    return Session(session=signed, expires_in=int(SESSION.total_seconds()), guest=str(guest_id))
 
 
 async def guest_of_session(box: Toolbox, session: str) -> Guest:

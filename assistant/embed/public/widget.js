@@ -9,7 +9,7 @@
   const held = `tabletalk:${key}:`;
   const listeners = new Map();
   const early = [];
-  let look, panel, frame, button, context, renewal, greeting, ready = false, wanted = false;
+  let look, panel, frame, button, context, renewal, greeting, fresh = null, ready = false, wanted = false;
 
   const keep = (name, value) => {
     try {
@@ -41,6 +41,10 @@
   const admit = async () => {
     const told = await post('token', { token: await signed(), before: kept('visitor') ?? '' });
     if (!tokenUrl) keep('visitor', told.session);
+    if (kept('guest') !== told.guest) { // somebody else signed in to the page: their conversation is their own
+      keep('thread', null);
+      keep('guest', told.guest);
+    }
     clearTimeout(renewal);
     renewal = setTimeout(renew, told.expires_in * 900);
     return told.session;
@@ -57,8 +61,10 @@
     try { send({ tabletalk: 'session', session: await admit() }); } catch (error) { complain(error.message); }
   };
   const introduce = async () => {
+    const known = fresh;
+    fresh = null;
     try {
-      send({ tabletalk: 'session', session: await admit() });
+      send({ tabletalk: 'session', session: known ?? await admit() });
       greet();
     } catch (error) {
       complain(error.message);
@@ -174,13 +180,15 @@
     document.body.append(host);
   };
 
-  const load = () => {
+  const load = async () => {
     ready = false;
     panel.dataset.state = 'loading';
     frame?.remove();
-    frame = document.createElement('iframe');
+    const mine = frame = document.createElement('iframe');
     frame.title = look.title;
     frame.allow = 'clipboard-write';
+    try { fresh = await admit(); } catch { /* the frame asks once more, and shows why */ }
+    if (frame !== mine) return; // loaded anew meanwhile
     const thread = kept('thread');
     const path = thread ? `thread/${encodeURIComponent(thread)}` : '';
     frame.src = `${server}/embed/chat/${path}?key=${encodeURIComponent(key)}&origin=${encodeURIComponent(location.origin)}`;

@@ -221,6 +221,19 @@ def test_a_conversation_goes_on_when_the_page_is_left_and_opened_again(page: Pag
     expect(page.locator("iframe")).to_be_hidden()
 
 
+def test_another_user_of_the_same_window_begins_anew(page: Page, portal: Host, guarded: Site) -> None:
+    guarded.stub.script[:] = [Say("Good morning, Mia."), Say("Good morning, Tom.")]
+    frame = opened(page, portal.page("/quiet"), "Ask the portal")
+    ask(page, "hello")
+    expect(frame.get_by_text("Good morning, Mia.")).to_be_visible()
+    page.goto(portal.page("/quiet", "tom"))
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("#starters button:not([disabled])")).to_be_visible()
+    ask(page, "hello")
+    expect(frame.get_by_text("Good morning, Tom.")).to_be_visible()
+    expect(frame.get_by_text("Good morning, Mia.")).to_have_count(0)
+
+
 def test_a_page_of_another_site_gets_nothing(page: Page, foreign: Host, portal: Host, guarded: Site) -> None:
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text))
@@ -311,6 +324,10 @@ def test_what_the_frame_may_reach_is_listed(context: BrowserContext, portal: Hos
     assert ask_for.get(f"{guarded.url}/user", headers=session).status == 401
     assert ask_for.get(f"{guarded.url}/api/v1/databases", headers=session).status == 401
     assert ask_for.get(f"{guarded.url}/embed/demo").status == 404
+    assert ask_for.get(f"{guarded.url}/copilot/index.js").status == 404
+    long = {"token": "x" * 20_000}
+    refused = ask_for.post(f"{guarded.url}/embed/token?key={key}", headers={"Origin": portal.origin}, data=long)
+    assert refused.status == 422
 
 
 def test_the_theme_the_colour_and_the_width_of_a_phone(browser: Browser, portal: Host, guarded: Site) -> None:
