@@ -7,6 +7,7 @@ from functools import lru_cache
 from assistant.offline.choice import Choice
 from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, refs_of, tables_of
 from assistant.offline.grammar import grammar
+from assistant.offline.lexicon import ColumnEntry
 from assistant.offline.meaning import Meaning
 from assistant.offline.sketch import Test
 from tools.schemas.vocabulary import lemma
@@ -83,7 +84,7 @@ def _reading(form: Form, meaning: Meaning) -> dict[str, float]:
     sketch, lexicon = meaning.sketch, meaning.lexicon
     links = list(meaning.assignment.links.values())
     shown = [e for e in form.select if e.ref and not e.agg]
-    keys = [e for e in shown if e.ref and e.ref.column in lexicon.tables[e.table].key]
+    keys = [e for e in shown if e.ref and (e.ref.column in lexicon.tables[e.table].key or _tie(lexicon.column(e.ref)))]
     texts = [p for p in sketch.picks if p.var is None and not p.agg and not p.measure]
     return {
         "unknown": float(len(sketch.unknown)),
@@ -117,6 +118,11 @@ def _reading(form: Form, meaning: Meaning) -> dict[str, float]:
         "share lost": float(sketch.share and not any(e.share for e in form.select)),
         "held twice": float(sum(_held_twice(meaning, test) for test in sketch.tests)),
     }
+
+
+def _tie(entry: ColumnEntry) -> bool:
+    """True for the id of a row elsewhere: nobody wants to see it unasked."""
+    return bool(entry.target) and "id" in entry.lemmas
 
 
 def _held_twice(meaning: Meaning, test: Test) -> bool:

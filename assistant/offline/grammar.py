@@ -43,6 +43,10 @@ class Grammar:
     """Words behind which a noun stands."""
     verb_openings: frozenset[str]
     """Words behind which a verb stands."""
+    auxiliaries: frozenset[str]
+    """Words that send the verb to the end: `what does a shop sell`."""
+    objects: frozenset[str]
+    """Words that follow a verb, and no noun: `carry it`."""
     pasts: frozenset[str]
     """What was done, in verbs whose past follows no rule."""
     openings: frozenset[str]
@@ -75,6 +79,8 @@ def grammar(language: str = "english") -> Grammar:
         opening={name: frozenset(words) for name, words in raw["opening"].items()},
         articles=frozenset(raw["unknown"]["articles"]),
         verb_openings=frozenset(raw["unknown"]["verb_openings"]),
+        auxiliaries=frozenset(raw["unknown"]["auxiliaries"]),
+        objects=frozenset(raw["unknown"]["objects"]),
         pasts=frozenset({*irregular().past.values(), *raw["unknown"]["pasts"]}),
         openings=frozenset(_AT_START.split()),
     )

@@ -6,7 +6,7 @@ from functools import lru_cache
 from rapidfuzz.distance import DamerauLevenshtein
 
 from assistant.offline.grammar import grammar
-from assistant.offline.lexicon import ColumnEntry, Lexicon, TableEntry, Word
+from assistant.offline.lexicon import LIGHT, ColumnEntry, Lexicon, TableEntry, Word
 from assistant.offline.links import NAME, Item, Link
 from assistant.offline.tokens import Token, stem
 from tools.schemas.vocabulary import expand, lemma, related, split_name
@@ -208,19 +208,34 @@ def _best(links: list[Link]) -> tuple[Link, ...]:
 def _candidates(lexicon: Lexicon, content: Sequence[str]) -> list[TableEntry | ColumnEntry]:
     """Entries that share a word with each word of the span."""
     sets: dict[int, TableEntry | ColumnEntry] | None = None
-    for word in content:
+    for place, word in enumerate(content):
         near: dict[int, TableEntry | ColumnEntry] = {}
         for other, _ in variants(word):
             near.update((id(e), e) for e in lexicon.by_word.get(other, ()))
         near.update((id(e), e) for e in lexicon.by_stem.get(stem(word), ()))
         if len(content) > 1 and word in ("number", "numbers"):
             near.update((id(e), e) for e in lexicon.by_word.get("id", ()))
+        if not near and len(word) >= 4:
+            near.update((id(e), e) for e in _compound(lexicon, lemma(word)))
         if not near and len(word) >= 5:
             near.update((id(e), e) for e in _misspelt(lexicon, word))
+        if place and place == len(content) - 1 and word in _TRAILING:  # grade number, where the column is `grade`
+            near.update(sets or {})
         sets = near if sets is None else {key: e for key, e in sets.items() if key in near}
         if not sets:
             return []
     return list((sets or {}).values())
+
+
+def _compound(lexicon: Lexicon, base: str) -> list[TableEntry | ColumnEntry]:
+    """Entries with a word that ends in this one: a room may be a `classroom`."""
+    if LIGHT.get(base, 1.0) < 1.0:
+        return []
+    return [entry for known, entries in lexicon.by_word.items() if _heads(base, known) for entry in entries]
+
+
+def _heads(base: str, known: str) -> bool:
+    return len(base) >= 4 and len(known) >= len(base) + 3 and known.endswith(base)
 
 
 def _misspelt(lexicon: Lexicon, word: str) -> list[TableEntry | ColumnEntry]:
@@ -312,6 +327,8 @@ def _near(word: str, other: str) -> float:
             return near
     if stem(word) == stem(other):
         return 0.88
+    if _heads(lemma(word), other) and LIGHT.get(lemma(word), 1.0) == 1.0:
+        return 0.65
     if len(word) >= 5 and len(other) >= 5 and DamerauLevenshtein.distance(lemma(word), other, score_cutoff=1) <= 1:
         return 0.7
     return 0.0

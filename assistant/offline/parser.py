@@ -95,15 +95,15 @@ def _unexplained(tokens: Sequence[Token], lexicon: Lexicon) -> list[str]:
     best = covers(lexicon, tokens, date(2000, 1, 1), {})[:1]
     texts = [str(t.value) for t in tokens if t.kind == "quoted" and plain(str(t.value)) not in lexicon.by_value]
     run: list[Token] = []
-    unknown = {item.start for cover in best for item in cover.items if item.kind == "unknown"}
+    unknown = {
+        item.start
+        for cover in best
+        for place, item in enumerate(cover.items)
+        if item.kind == "unknown" and (tokens[item.start].capital or not _is_verb(cover.items, place))
+    }
     for index, token in enumerate(tokens):
-        named = (
-            token.kind == "word"
-            and index > 0
-            and token.capital
-            and (index in unknown or (token.text[:1].isupper() and run))
-        )
-        if named or (index in unknown and token.capital):
+        named = token.kind == "word" and index > 0 and token.text[:1].isupper() and run
+        if named or index in unknown:
             run.append(token)
         elif run:
             texts.extend(_names(run))
@@ -358,11 +358,15 @@ def _is_verb(items: Sequence[Item], place: int) -> bool:
     before = items[place - 1].text.lower() if place else ""
     if before.split()[-1:] and before.split()[-1] in grammar().articles:
         return False
-    if (len(word) > 4 and word.endswith(("ed", "ing"))) or word in grammar().pasts:
+    if (len(word) > 4 and word.endswith(("ed", "ing", "ly"))) or word in grammar().pasts:
         return True
     if before.split()[-1:] and before.split()[-1] in grammar().verb_openings:
         return True
-    return bool(place) and items[place - 1].kind == "table" and not word.endswith("s")
+    if not place or items[place - 1].kind not in ("table", "column", "value") or word.endswith("s"):
+        return False
+    after = items[place + 1].text.lower() if place + 1 < len(items) else ""
+    asked = any(set(item.text.lower().split()) & grammar().auxiliaries for item in items[:place])
+    return asked or after in grammar().objects
 
 
 def _measured(item: Item) -> bool:

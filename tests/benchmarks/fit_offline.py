@@ -55,8 +55,11 @@ MAIMED = 0.12
 NO_GOLD = {"gold_sql": "", "made": True}
 SHOP_WEIGHT = 4.0
 """The shop's questions are few, and are how people of a business ask."""
-RANK_PRIOR = {"id measured": -2.0, "key for a name": -1.0, "group hidden": -2.0}
-"""The same for the ranking."""
+RANK_PRIOR = {"id measured": -2.0, "key for a name": -1.0, "group hidden": -2.0, "counts itself": -2.0}
+RANK_PRIOR |= {"set both": 3.0, "set either": 1.5, "set only": 2.5, "set shared": 0.5}
+"""What is believed of some features where the ranking begins to learn; of those too rare it learns nothing."""
+RARE = 40
+"""Questions whose readings must differ in a feature before the ranking believes them about it."""
 PRIOR = {"share lost": -3.0, "ranking lost": -1.5, "held twice": -0.8, "order lost": -1.5, "group hidden": -2.0}
 """What is believed of features too rare in questions to be learned from them: the confidence is drawn there."""
 
@@ -203,6 +206,7 @@ def fit_rank(choices: Sequence[Choice], rounds: int = 14, rate: float = 0.12, sh
     """Weights under which right readings are the likeliest of their question: a conditional logit, by AdaGrad."""
     luck = random.Random(1)
     told = [(c.features, c.right, c.weight) for c in choices if any(c.right) and not all(c.right)]
+    common = _common([rows for rows, _, _ in told])
     fitted: Weights = defaultdict(float, RANK_PRIOR)
     steps: Weights = defaultdict(lambda: 1e-6)
     summed: Weights = defaultdict(float)
@@ -210,6 +214,8 @@ def fit_rank(choices: Sequence[Choice], rounds: int = 14, rate: float = 0.12, sh
         luck.shuffle(told)
         for rows, right, weight in told:
             for name, slope in _slope(fitted, rows, right).items():
+                if name not in common:
+                    continue
                 value = weight * slope - shrink * (fitted[name] - RANK_PRIOR.get(name, 0.0))
                 steps[name] += value * value
                 fitted[name] += rate * value / math.sqrt(steps[name])
@@ -217,6 +223,15 @@ def fit_rank(choices: Sequence[Choice], rounds: int = 14, rate: float = 0.12, sh
             for name, value in fitted.items():
                 summed[name] += value
     return {name: value / (rounds - rounds // 2) for name, value in summed.items()}
+
+
+def _common(questions: Sequence[Sequence[Features]]) -> set[str]:
+    """Features in which the readings of enough questions differ."""
+    seen: dict[str, int] = defaultdict(int)
+    for rows in questions:
+        for name in {name for row in rows for name in row}:
+            seen[name] += len({row.get(name, 0.0) for row in rows}) > 1
+    return {name for name, times in seen.items() if times >= RARE}
 
 
 def _slope(fitted: Mapping[str, float], rows: Sequence[Features], right: Sequence[bool]) -> Weights:
