@@ -233,7 +233,7 @@ async def _workspace(box: Toolbox, person: Actor, rest: str) -> None:
     if rest:
         there = await accounts.choose_workspace(box, person, rest)
         await say(
-            f"You work in **{rest}** now, as {there.role}. Begin a new conversation: this one stays where it was."
+            f"You work in **{rest}** now, as {there.role}. Begin a new conversation: this one stays in its workspace."
         )
         return
     teams = await accounts.list_workspaces(box, person)

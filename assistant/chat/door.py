@@ -13,7 +13,6 @@ import structlog
 from assistant.address import client_address
 from assistant.chat.herald import tell_forever
 from assistant.chat.history import ChatHistory
-from assistant.embed import actor_called
 from tools.errors import NotAllowed, StoreUnavailable
 from tools.toolbox import Actor, Toolbox
 
@@ -80,6 +79,6 @@ async def actor() -> Actor:
     session = cl.context.session
     if session.user is None:
         raise NotAllowed("Sign in first.")
-    person = await actor_called(door().box, session.user.identifier)
+    person = await door().history.person_in(session.thread_id, session.user.identifier)
     structlog.contextvars.bind_contextvars(user_id=str(person.user_id), conversation_id=session.thread_id)
     return person.model_copy(update={"conversation_id": session.thread_id, "address": client_address()})

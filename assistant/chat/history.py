@@ -180,7 +180,10 @@ class ChatHistory(BaseDataLayer):
                 text("SELECT id, step_id, data FROM chat.cards WHERE thread_id = :id ORDER BY created_at"),
                 {"id": thread_id},
             )
-        person = await actor_called(self._box, owner.person)
+        try:
+            person = await actor_called(self._box, owner.person, owner.workspace_id)
+        except NotFound:  # they left that workspace, and with it what was said there
+            return None
         actor = person.model_copy(update={"conversation_id": thread_id})
         stored = [StoredCard(id=card.id, step_id=card.step_id, thread_id=thread_id, data=card.data) for card in cards]
         thread = _thread(thread_id, owner.name, owner.created_at, person)
@@ -246,7 +249,7 @@ class ChatHistory(BaseDataLayer):
         if owner is None:
             return None
         try:
-            person = await actor_called(self._box, owner.person)
+            person = await actor_called(self._box, owner.person, owner.workspace_id)
         except NotFound:
             return None
         return person.model_copy(update={"conversation_id": thread_id})
@@ -310,13 +313,19 @@ class ChatHistory(BaseDataLayer):
             raise NotAllowed("Sign in first; a conversation belongs to a person.")
 
         async def write() -> None:
-            person = await actor_called(self._box, user.identifier)
+            person = await self.person_in(thread_id, user.identifier)
             async with self._box.store.begin(person.workspace_id) as session:
                 await _open(session, thread_id, person)
                 await session.execute(text(sql), {"workspace": person.workspace_id, **values})
 
         async with self._lock(thread_id):
             await patiently(write, STORE_SECONDS)
+
+    async def person_in(self, thread_id: str, user_name: str) -> Actor:
+        """Who speaks in a conversation: it stays in its workspace, wherever they have chosen to work since."""
+        owner = await self._owner(thread_id)
+        mine = owner is not None and owner.person == user_name
+        return await actor_called(self._box, user_name, owner.workspace_id if mine else None)
 
     async def _owner(self, thread_id: str) -> Any:
         """Whose conversation it is, and of which workspace; None when there is none of that id."""

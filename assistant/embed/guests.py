@@ -105,11 +105,14 @@ async def find_guest(box: Toolbox, user_name: str) -> Guest:
     return guest
 
 
-async def actor_called(box: Toolbox, user_name: str) -> Actor:
-    """Give who goes by a user name in the chat: a guest or a member."""
+async def actor_called(box: Toolbox, user_name: str, workspace_id: UUID | None = None) -> Actor:
+    """Give who goes by a user name in the chat: a guest, or a member in the workspace they chose or the one asked for.
+
+    NotFound for a member who does not belong there (any more).
+    """
     if user_name.startswith(PREFIX):
         return (await find_guest(box, user_name)).actor
-    return await find_person(box.store, user_name)
+    return await find_person(box.store, user_name, workspace_id)
 
 
 async def take_question(box: Toolbox, guest: Guest) -> None:
