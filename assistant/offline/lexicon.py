@@ -118,10 +118,15 @@ class TableEntry:
         """Primary-key columns; a likely one when none is declared."""
         if self.trained.shape.primary_key:
             return self.trained.shape.primary_key
-        for name, entry in self.columns.items():
-            if "id" in entry.lemmas and not entry.target:
-                return (name,)
-        return ()
+        ids = [name for name, entry in self.columns.items() if "id" in entry.lemmas and not entry.target]
+        if 1 < len(ids) == len(self.columns):  # it only ties others together
+            return tuple(ids)
+        return tuple([name for name in ids if self._bears(name)] or ids)[:1]
+
+    def _bears(self, column: str) -> bool:
+        """True when an id is called after the table, be it in short: `stuid` of student, `dorm_id` of dorm."""
+        said = _squeeze(column).removesuffix("id")
+        return len(said) > 2 and any(word.lemma.startswith(said) or said.startswith(word.lemma) for word in self.words)
 
     @property
     def named(self) -> bool:
@@ -315,4 +320,5 @@ def _mark_bridges(tables: Mapping[str, TableEntry]) -> None:
     for table in tables.values():
         tied = {name for key in table.trained.shape.foreign_keys for name in key.columns}
         free = [name for name in table.columns if name not in tied and name not in table.key]
-        table.bridge = len(table.trained.shape.foreign_keys) >= 2 and not free
+        told = bool(table.trained.shape.primary_key or tied)
+        table.bridge = not free and (len(table.trained.shape.foreign_keys) if told else len(table.key)) >= 2
