@@ -61,6 +61,7 @@ class Assembler:
             and (choice.distinct or self.sketch.distinct)
             and not any(e.agg for e in form.select)
             and not form.star
+            and all(s.expr in form.select for s in form.order)
         ):
             form = form.change(distinct=True)
         return form

@@ -225,7 +225,10 @@ class Comparing(Values):
         if self.peek().kind == "column":
             query.var = self.column(self.peek())
             self.at += 1
+        spot = self.at
         self.skip("logic.of", "logic.any", "logic.all_of", "group")
+        if query.var is None and self.peek().kind == "column" and self.peek(-1).is_op("group"):
+            self.at = spot  # `older than average for each gender`: the question's own groups
         if self.peek().kind == "table":
             query.table = self.var(self.peek())
             self.at += 1
@@ -470,6 +473,12 @@ class Comparing(Values):
                 Test(Pick(Var("column", "age", [], near=self.near, hint="age", start=item.start)), "=", [number])
             )
             return
+        if self.pending is not None and not self.pending.agg and self.peek().text.lower() in ("to", "-"):
+            until = self.peek(1).value
+            if self.peek(1).kind == "number" and isinstance(until, int | float) and until > number:
+                self.at -= 1
+                self.between()
+                return
         more: list[Operand | Subquery | Pick | Link] = [number]
         while (
             (self._logic(self.peek(), "or", "and") or self.peek().text == ",")
@@ -478,16 +487,11 @@ class Comparing(Values):
         ):
             more.append(self.peek(1).value)  # type: ignore[arg-type]
             self.at += 2
-        if len(more) > 1:
+        numbered = prior.kind == "table" and prior.end == item.start and self.pending is None
+        if len(more) > 1 and not (numbered and self.peek().kind not in ("table", "column")):
             self.listed(more)
             return
-        if (
-            prior.kind == "table"
-            and prior.end == item.start
-            and self.pending is None
-            and nexts.kind not in ("table", "column")
-            and not nexts.is_op("compare")
-        ):
+        if numbered and nexts.kind not in ("table", "column") and not nexts.is_op("compare"):
             keys = self.lexicon.tables[prior.links[0].table].key
             if len(keys) == 1:
                 var = Var(
@@ -501,7 +505,8 @@ class Comparing(Values):
                     near=self.near,
                     tight=True,
                 )
-                self.add_test(Test(Pick(var), "=", [number]))
+                self.either = False
+                self.add_test(Test(Pick(var), "=", more))
                 return
         suffix = self.peek().op
         if (

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assistant.offline.clause_row import EXTREMES, PLACING, WEAK, Row
-from assistant.offline.grammar import Op
+from assistant.offline.grammar import Op, grammar
 from assistant.offline.mentions import Item, Link
 from assistant.offline.roles import base
 from assistant.offline.sketch import DURATION, Pick, Super, Test, Var
@@ -58,7 +58,18 @@ class Naming(Row):
         if owners := self._rows_of(item):
             self.on_table(replace(item, kind="table", links=owners))
             return
+        if self._told_twice(item):
+            self.pending = None
         self.close_pending()
+        if self._parted(item):
+            self.distinct = False
+            self.at += 1
+            self.sketch.groups.append(Pick(self.column(item)))
+            self.near_of(self.sketch.groups[-1].var)
+            return
+        if self._of_all(item):
+            self.at += 1
+            return
         if (item.links[0].weak or (self.sketch.subject is not None and self._happens(item))) and not self._tested_after(
             1
         ):
@@ -123,6 +134,26 @@ class Naming(Row):
             self.pending = pick
         else:
             self.pending = pick
+
+    def _told_twice(self, item: Item) -> bool:
+        """True in `not in the city with code X`, where city and code are one column."""
+        waits = self.pending.var if self.pending and self.lack is not None and not self.lack.tests else None
+        return waits is not None and bool({x.ref for x in waits.links} & {x.ref for x in item.links})
+
+    def _parted(self, item: Item) -> bool:
+        """True in `the average age of students with different sex`: one figure for each."""
+        figures = self.sketch.picks and all(pick.agg and not pick.distinct for pick in self.sketch.picks)
+        told = self.distinct and self._logic(self.peek(-2), "relative", "of")
+        return bool(figures) and told and self.lack is None and not self._tested_after(1)
+
+    def _of_all(self, item: Item) -> bool:
+        """True in `the highest price across all studios`: one figure of all rows, and no studio is shown."""
+        figures = self.sketch.picks and all(pick.agg and pick.agg != "count" for pick in self.sketch.picks)
+        across = self._logic(self.peek(-1), "all_of") and self._logic(self.peek(-2), "of")
+        held = self.lexicon.column(item.links[0].ref)
+        plural = item.text.lower().endswith("s") and held.column.family == "text"
+        own = all(pick.var is None or pick.var.kind == "column" for pick in self.sketch.picks)
+        return bool(figures) and across and plural and own and not self._tested_after(1)
 
     def _together(self, var: Var) -> None:
         """Note `customers and suppliers`: two tables named in one breath."""
@@ -370,6 +401,8 @@ class Naming(Row):
             ahead = self.peek(spot)
             if ahead.is_op("aggregate", "superlative"):
                 run.append(ahead.op.value if ahead.op else "")
+            elif extreme := self._extreme(ahead, self.peek(spot + 1)):
+                run.append(extreme)
             elif not (
                 self._logic(ahead, "and") or self._logic(ahead, "of") or (ahead.is_op("sign") and ahead.text == ",")
             ):
@@ -377,6 +410,13 @@ class Naming(Row):
             spot += 1
         self.at += spot
         self.aggregate(run)
+
+    def _extreme(self, item: Item, after: Item) -> str:
+        """`max` for `oldest` before `age`, though the word itself may name the column; empty for another word."""
+        if item.kind != "column" or after.kind != "column" or item.score > 0.9 or " " in item.text:
+            return ""
+        ops = grammar().phrases.get((item.text.lower(),), ())
+        return next((op.value for op in ops if op.kind == "superlative"), "")
 
     def _is_aggregate(self, prior: Item) -> bool:
         if self._logic(prior, "relative"):

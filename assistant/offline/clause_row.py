@@ -10,6 +10,8 @@ from assistant.offline.sketch import Lack, Pick, Sketch, Subquery, Test, Var
 WEAK = 0.6
 """Below this a word is only related to a column."""
 EXTREMES = {"maximum": True, "max": True, "highest": True, "minimum": False, "min": False, "lowest": False}
+YEARLY = frozenset({"year", "founded", "found", "built", "build", "date", "established", "establish"})
+"""Words of number columns that keep a year."""
 PLACING = frozenset({"in", "on", "at", "from", "to", "within", "into"})
 END = Item("op", 0, 0, "", Op("end"))
 
@@ -196,7 +198,7 @@ class Row:
         if pick.var is None or pick.agg:
             return False
         entries = [self.lexicon.column(link.ref) for link in pick.var.links if link.column]
-        return any(e.temporal or (e.number and e.lemmas & {"year", "founded", "built", "date"}) for e in entries)
+        return any(e.temporal or (e.number and e.lemmas & YEARLY) for e in entries)
 
     def _summable(self, item: Item) -> bool:
         link = item.links[0]

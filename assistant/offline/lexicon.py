@@ -151,8 +151,11 @@ class TableEntry:
                 return (entry.column.name,)
         if first and last:
             return (first[0].column.name, last[0].column.name)
-        for wanted in ({"name"}, {"title"}, {"label"}, {"nickname"}, {"description"}, {"detail"}):
+        keyed = self.columns[self.key[0]].lemmas - {"id"} if len(self.key) == 1 else frozenset()
+        for wanted in ({"name"}, {"title"}, {"label"}, keyed, {"nickname"}, {"description"}, {"detail"}):
             for entry in own:
+                if wanted is keyed and (entry.lemmas != keyed or entry.column.name in self.key):
+                    continue
                 if entry.lemmas & wanted and not entry.lemmas & {"login", "user", "middle", "file", "vice", "password"}:
                     return (entry.column.name,)
         table_words = {word.lemma for word in self.words}

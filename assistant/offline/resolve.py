@@ -239,7 +239,7 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:  # no
     if hint in ("time", "recent"):
         if entry.column.family in ("date", "datetime") or (entry.temporal and entry.column.family == "text"):
             return 0.75 + _usual_date(entry, lexicon)
-        if entry.number and not entry.is_key and entry.lemmas & {"year", "founded", "built"}:
+        if entry.number and not entry.is_key and entry.lemmas & {"year", "founded", "found", "built", "build", "established", "establish"}:
             return 0.7
         return 0.5 if hint == "recent" and entry.lemmas & down and typed else 0.0
     if not typed and not (entry.lemmas & {"length", "duration", "size"} and hint in ("length", "size")):
