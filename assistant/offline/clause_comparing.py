@@ -441,7 +441,7 @@ class Comparing(Values):
             return None
         return next((item for item in self.raw if item.start == before.end and not item.is_op("sign")), None)
 
-    def on_number(self, item: Item) -> None:  # noqa: C901, PLR0912  # one list of cases
+    def on_number(self, item: Item) -> None:  # noqa: C901, PLR0912, PLR0915  # one list of cases
         """A bare number: `id 3`, `3 beds`, `in 2007`, `the 5 oldest`, `3 orders`."""
         number = item.value
         assert isinstance(number, int | float)

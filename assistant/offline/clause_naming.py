@@ -53,7 +53,7 @@ class Naming(Row):
             self.sketch.distinct, self.distinct = True, False
         self.at += 1
 
-    def on_column(self, item: Item) -> None:  # noqa: C901  # one list of cases
+    def on_column(self, item: Item) -> None:  # noqa: C901, PLR0912, PLR0915  # one list of cases
         """A column: shown when in the head, else waiting for its value."""
         if owners := self._rows_of(item):
             self.on_table(replace(item, kind="table", links=owners))
@@ -61,14 +61,7 @@ class Naming(Row):
         if self._told_twice(item):
             self.pending = None
         self.close_pending()
-        if self._parted(item):
-            self.distinct = False
-            self.at += 1
-            self.sketch.groups.append(Pick(self.column(item)))
-            self.near_of(self.sketch.groups[-1].var)
-            return
-        if self._of_all(item):
-            self.at += 1
+        if self._beside_figures(item):
             return
         if (item.links[0].weak or (self.sketch.subject is not None and self._happens(item))) and not self._tested_after(
             1
@@ -139,6 +132,20 @@ class Naming(Row):
         """True in `not in the city with code X`, where city and code are one column."""
         waits = self.pending.var if self.pending and self.lack is not None and not self.lack.tests else None
         return waits is not None and bool({x.ref for x in waits.links} & {x.ref for x in item.links})
+
+    def _beside_figures(self, item: Item) -> bool:
+        """File a column that says of what the figures are, or for what each is; False for any other."""
+        if self._of_all(item):
+            self.at += 1
+            return True
+        if not self._parted(item):
+            return False
+        self.distinct = False
+        self.at += 1
+        var = self.column(item)
+        var.near = var.near or self.near
+        self.sketch.groups.append(Pick(var))
+        return True
 
     def _parted(self, item: Item) -> bool:
         """True in `the average age of students with different sex`: one figure for each."""

@@ -111,7 +111,7 @@ class Ranking(Comparing):
         pick = self.sketch.supers[-1].pick
         return pick.var is None and not pick.agg and not pick.measure
 
-    def near_of(self, var: Var | None) -> None:
+    def near_of(self, var: Var) -> None:
         """A grouping column belongs to the table named last."""
         if var.near is None:
             var.near = self.near

@@ -180,7 +180,10 @@ class Row:
         self.owning = self.peek().text.lower() in ("have", "has", "with", "having", "had", "who have", "that have")
         if self.fresh and self.near is None and self.sketch.subject is None and not self.sketch.picks:
             return
-        self.close_pending()
+        ahead = self.peek(1)
+        waits = self.pending.var if self.pending and self.lack is not None and not self.lack.tests else None
+        if waits is None or ahead.kind != "column" or not {x.ref for x in waits.links} & {x.ref for x in ahead.links}:
+            self.close_pending()  # but in `not in the city with code X` city and code are one column
         self.imply_subject()
         if self.sketch.picks or self.sketch.subject or self.sketch.everything:
             self.head = False

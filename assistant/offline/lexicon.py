@@ -133,6 +133,12 @@ class TableEntry:
         """True when some column, not its key, tells a person which row it is."""
         return any(name not in self.key and self.columns[name].column.family == "text" for name in self.display)
 
+    def _called(self, texts: Sequence[ColumnEntry]) -> frozenset[str]:
+        """Words of the key that a column of words is called by too: `school` beside `school_id`."""
+        words = frozenset(self.columns[self.key[0]].lemmas - {"id"}) if len(self.key) == 1 else frozenset()
+        alike = [entry for entry in texts if entry.lemmas == words and entry.column.name not in self.key]
+        return words if alike else frozenset()
+
     @cached_property
     def display(self) -> tuple[str, ...]:
         """Columns that tell a person which row it is: a name, a title, first and last name; the key at worst."""
@@ -151,11 +157,8 @@ class TableEntry:
                 return (entry.column.name,)
         if first and last:
             return (first[0].column.name, last[0].column.name)
-        keyed = self.columns[self.key[0]].lemmas - {"id"} if len(self.key) == 1 else frozenset()
-        for wanted in ({"name"}, {"title"}, {"label"}, keyed, {"nickname"}, {"description"}, {"detail"}):
+        for wanted in ({"name"}, {"title"}, {"label"}, self._called(own), {"nickname"}, {"description"}, {"detail"}):
             for entry in own:
-                if wanted is keyed and (entry.lemmas != keyed or entry.column.name in self.key):
-                    continue
                 if entry.lemmas & wanted and not entry.lemmas & {"login", "user", "middle", "file", "vice", "password"}:
                     return (entry.column.name,)
         table_words = {word.lemma for word in self.words}

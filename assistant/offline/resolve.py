@@ -12,6 +12,8 @@ from assistant.offline.sketch import Pick, Sketch, Subquery, Test, Var
 from assistant.offline.tokens import stem
 
 WIDTH = 10
+WHOLLY = 0.97
+"""From here on every word of a table's name is said."""
 AMOUNTS = frozenset(
     {"salary", "pay", "wage", "price", "cost", "amount", "total", "balance", "revenue", "score", "rating", "income"}
 )
@@ -184,6 +186,7 @@ def _grow(
 
 def _options(var: Var, lexicon: Lexicon, state: Assignment, values: list[Link] | None) -> list[Link]:
     if var.kind == "table":
+        var.links = _behind(var.links, lexicon)
         sure = var.links[0].score >= 0.97
         return [link for link in var.links if link.score > 0.85] if sure else var.links
     if var.links and values is not None and values is not var.links:
@@ -203,6 +206,20 @@ def _options(var: Var, lexicon: Lexicon, state: Assignment, values: list[Link] |
             ]
         )
     return var.links or implied(var.hint, lexicon, state.tables)
+
+
+def _behind(links: list[Link], lexicon: Lexicon) -> list[Link]:
+    """The thing behind a bridge comes first where one word may name both: amenities, not has_amenity."""
+    if not links or links[0].score >= WHOLLY or not lexicon.tables[links[0].table].bridge:
+        return links
+    bridge = links[0]
+    held = set(lexicon.tables[bridge.table].columns)
+    keys = {link.table: set(lexicon.tables[link.table].key) for link in links[1:]}
+    behind = next((link for link in links[1:] if keys[link.table] and keys[link.table] < held), None)
+    if behind is None:
+        return links
+    others = [link for link in links[1:] if link is not behind]
+    return [replace(behind, score=bridge.score), replace(bridge, score=bridge.score - 0.15), *others]
 
 
 def _played(links: list[Link], state: Assignment) -> list[Link]:
@@ -239,7 +256,11 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:  # no
     if hint in ("time", "recent"):
         if entry.column.family in ("date", "datetime") or (entry.temporal and entry.column.family == "text"):
             return 0.75 + _usual_date(entry, lexicon)
-        if entry.number and not entry.is_key and entry.lemmas & {"year", "founded", "found", "built", "build", "established", "establish"}:
+        if (
+            entry.number
+            and not entry.is_key
+            and entry.lemmas & {"year", "founded", "found", "built", "build", "established", "establish"}
+        ):
             return 0.7
         return 0.5 if hint == "recent" and entry.lemmas & down and typed else 0.0
     if not typed and not (entry.lemmas & {"length", "duration", "size"} and hint in ("length", "size")):

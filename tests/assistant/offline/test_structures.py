@@ -175,6 +175,15 @@ def sql(question: str) -> str:
         ("cities where both an owner and a vet live", ["SELECT DISTINCT city FROM", "city IN (SELECT city FROM"]),
         ("phone numbers of all owners and vets", ["phone FROM owners UNION SELECT phone FROM vets"]),
         ("cities with an owner but no vet", ["FROM owners", "NOT city IN (SELECT city FROM vets"]),
+        # one figure of all rows, one for each value, bounds beside an average
+        ("What is the highest price across all studios?", ["SELECT MAX(price) AS max_price FROM films"]),
+        ("What is the average and oldest age of the dogs?", ["SELECT AVG(age)", "MAX(age)"]),
+        ("the average price of films with different studio", ["studio, AVG(price)", "GROUP BY studio"]),
+        ("How many dogs are older than average for each status?", ["age > (SELECT AVG(age)", "GROUP BY status"]),
+        # ranges of a column, numbers of things, an order by what is not shown
+        ("names of dogs with age 2 to 5", ["age >= 2 AND age <= 5"]),
+        ("names of dogs of breed 7 or 9", ["breed_id = 7 OR", "breed_id = 9"]),
+        ("What are the different titles of films ordered by year?", ["SELECT title FROM films ORDER BY year"]),
         # no row of a thing
         ("Which studios have never made a film with director Ann Lee?", ["NOT studio IN (SELECT studio", "Ann Lee"]),
     ],
@@ -207,6 +216,25 @@ def test_a_path_over_a_bridge_is_taken_before_one_over_a_shared_parent() -> None
     best = read("names of students with the names of their courses", shop, "postgres", TODAY).best
 
     assert best is not None and "enrolments" in best.sql and "departments" not in best.sql
+
+
+def test_without_declared_keys_an_id_called_after_its_table_is_its_own() -> None:
+    shapes = (
+        table("dorm", {"dormid": "number", "dorm_name": "text", "capacity": "number"}),
+        table("dorm_amenity", {"amenid": "number", "amenity_name": "text"}),
+        table("has_amenity", {"dormid": "number", "amenid": "number"}, values={}),
+    )
+    bare = tuple(one.model_copy(update={"shape": one.shape.model_copy(update={"primary_key": ()})}) for one in shapes)
+    best = read("List all different amenities", bare, "postgres", TODAY).best
+
+    assert best is not None and "FROM dorm_amenity" in best.sql
+
+
+def test_the_column_called_as_the_key_names_the_rows() -> None:
+    college = (table("university", {"school_id": "number", "school": "text", "nickname": "text", "founded": "number"}),)
+    best = read("Show all universities that were founded after 1900", college, "postgres", TODAY).best
+
+    assert best is not None and best.sql == "SELECT school FROM university WHERE founded > 1900"
 
 
 def test_a_noun_that_only_an_id_bears_means_the_rows() -> None:
