@@ -16,14 +16,19 @@ async def actor_of_program(box: Toolbox, credential: str | None, address: str) -
     """Give the person behind an access token or an API key, and how much room they have left for requests.
 
     In local mode, without either, it is the one person there is, who is not held back. NotSignedIn without a good one;
-    TooMany when they, or bad ones from their address, come too often.
+    TooMany when bad ones come too often from the address. Whether there is room is for `turn_back` to say, once the
+    door has told how much.
     """
     person, room = await (_known(box, credential, address) if credential else _local(box)), None
     if credential:  # whoever sits before this machine need not be held back
         room = await box.limiter.take(f"{box.settings.requests_per_minute}/minute", "rest", str(person.user_id))
-        if not room.free:
-            raise too_many("requests", room.seconds)
     return person.model_copy(update={"address": address}), room
+
+
+def turn_back(room: Room | None) -> None:
+    """Raise TooMany when there is no room for another request."""
+    if room is not None and not room.free:
+        raise too_many("requests", room.seconds)
 
 
 async def _local(box: Toolbox) -> Actor:

@@ -6,7 +6,7 @@ import structlog
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from assistant.accounts.programs import actor_of_program
+from assistant.accounts.programs import actor_of_program, turn_back
 from assistant.address import client_address
 from tools.toolbox import Actor, Toolbox
 
@@ -33,6 +33,7 @@ async def asking(
     person, room = await actor_of_program(box, token.credentials if token else key, client_address())
     if room is not None:
         request.state.room = room
+    turn_back(room)
     structlog.contextvars.bind_contextvars(user_id=str(person.user_id))
     return person.model_copy(update={"door": "rest"})
 

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from assistant.accounts.programs import actor_of_program
+from assistant.accounts.programs import actor_of_program, turn_back
 from assistant.address import client_address
 from assistant.mcp import resources
 from assistant.mcp.offer import Offer, described, telling
@@ -129,7 +129,8 @@ class Mcp:
             scheme, _, credential = Request(scope).headers.get("authorization", "").partition(" ")
             if scheme and scheme.lower() != "bearer":
                 raise NotSignedIn("Send an API key: `Authorization: Bearer ttk_...`; `tabletalk key create` makes one.")
-            actor, _ = await actor_of_program(self._box, credential.strip() or None, client_address())
+            actor, room = await actor_of_program(self._box, credential.strip() or None, client_address())
+            turn_back(room)
             scope["tabletalk.actor"] = actor
         except AssistantError as error:
             headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotSignedIn) else {}
