@@ -147,7 +147,7 @@ async def _sync(box: Toolbox, person: Actor, rest: str) -> None:
 
 
 async def _jobs(box: Toolbox, person: Actor, rest: str) -> None:
-    if rest.isdigit():
+    if rest.isdecimal():
         await say("", JobCard(job_id=(await jobs.get(box, person, int(rest))).id))
         return
     await say("", BoardCard())

@@ -71,10 +71,15 @@ def _whole(tokens: Sequence[Token], at: int, low: int, high: int) -> int | None:
     if not 0 <= at < len(tokens):
         return None
     token = tokens[at]
-    if token.kind == "number" and isinstance(token.value, int) and low <= token.value <= high and token.text.isdigit():
+    if (
+        token.kind == "number"
+        and isinstance(token.value, int)
+        and low <= token.value <= high
+        and token.text.isdecimal()
+    ):
         return token.value
     bare = token.lower.removesuffix("st").removesuffix("nd").removesuffix("rd").removesuffix("th")
-    return int(bare) if bare.isdigit() and bare != token.lower and low <= int(bare) <= high else None
+    return int(bare) if bare.isdecimal() and bare != token.lower and low <= int(bare) <= high else None
 
 
 def _explicit(tokens: Sequence[Token], at: int) -> tuple[int, Period] | None:

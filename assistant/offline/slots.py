@@ -184,7 +184,7 @@ class Taker:
 
     def _take_number(self, at: int) -> Iterator[tuple[int, object, float]]:
         digits = self.tokens[at].text.lstrip("#")
-        if digits.isdigit():
+        if digits.isdecimal():
             yield at + 1, int(digits), 0.0
 
     def _take_period(self, at: int) -> Iterator[tuple[int, object, float]]:
@@ -361,7 +361,9 @@ class Taker:
                 place = named[0]
             elif time is not None:
                 place = time[0]
-            elif token.text.lstrip("#").isdigit() or token.text in SCHEDULE_WORDS or token.text in self.grammar.filler:
+            elif (
+                token.text.lstrip("#").isdecimal() or token.text in SCHEDULE_WORDS or token.text in self.grammar.filler
+            ):
                 place += 1
             else:
                 return

@@ -188,3 +188,11 @@ async def test_nobody_else_can_continue_a_conversation(box: Toolbox, actor: Acto
         events = await turn(box, other.model_copy(update={"conversation_id": here.conversation_id}), "What was said?")
         assert isinstance(events[-1], Failed) and str(here.conversation_id) in events[-1].message
     assert len(stub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "message", ["² times a day", "sync orders at ²", "retry job ²", "pause schedule ²", "orders in ²", "cancel ³"]
+)
+async def test_digits_that_are_no_numbers_trip_nobody_over(toolbox: Toolbox, actor: Actor, message: str) -> None:
+    events = [event async for event in conversation.run(toolbox, actor, message)]
+    assert isinstance(events[-1], Done)

@@ -227,7 +227,7 @@ async def _announced(box: Toolbox, schedule: Schedule) -> Schedule:
 
 
 def _meant(schedule: Schedule, word: str) -> bool:
-    if word.isdigit():
+    if word.isdecimal():
         return schedule.id == int(word)
     names = f"{schedule.kind} {schedule.target} {schedule.database or ''} {LABELS.get(schedule.kind, '')}".lower()
     if word in names.replace(",", " ").replace(":", " ").replace(".", " ").split() or word in names.split():

@@ -134,7 +134,7 @@ class _Reader:
 
     def _number(self, at: int) -> int | None:
         word = self._word(at)
-        return int(word) if word.isdigit() else self.words["numbers"].get(word)
+        return int(word) if word.isdecimal() else self.words["numbers"].get(word)
 
     def _unit(self, at: int) -> str:
         return next((unit for unit, names in self.words["units"].items() if self._word(at) in names), "")
@@ -216,7 +216,7 @@ class _Reader:
     def _day_of_month(self, at: int) -> int | None:
         spot = at + 1 if self._word(at) in ("on", *self.words["every"]["words"]) else at
         spot = self._articles(spot)
-        day_word = self._word(spot) == "day" and self._word(spot + 1).isdigit()
+        day_word = self._word(spot) == "day" and self._word(spot + 1).isdecimal()
         ordinal = self._word(spot + 1) if day_word else self._ordinal(spot)
         if ordinal is None:
             return None
@@ -268,7 +268,7 @@ class _Reader:
         months = self.words["months"]
         if first in months and (day := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", second)):
             month, number = months[first], day[1]
-        elif second in months and first.isdigit():
+        elif second in months and first.isdecimal():
             month, number = months[second], first
         else:
             return None
