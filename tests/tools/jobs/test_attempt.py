@@ -283,7 +283,7 @@ async def test_a_worker_that_is_asked_to_stop_hands_its_job_back_uncounted(box: 
 async def test_lines_cut_in_the_middle_of_a_job_do_not_fail_it(box: Toolbox, actor: Actor) -> None:
     async def work(box: Toolbox, claim: Claim) -> Outcome:
         for percent in range(0, 100, 10):
-            async with box.store.begin_for_all() as session:
+            async with box.store.begin_as_owner() as session:
                 await session.execute(
                     text(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
