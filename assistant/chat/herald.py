@@ -76,10 +76,12 @@ async def _tell(box: Toolbox, history: ChatHistory, job: Job) -> bool:
     person = await history.author(job.conversation_id or "")
     if person is None or person.workspace_id != job.workspace_id:
         return False
-    seen = await _seen(history, job)
+    cards = await history.cards(str(job.conversation_id))
+    stands = any(job.id in card.job_ids for card in cards)
+    seen = stands and bool(_open_sessions(str(job.conversation_id)))
     words = await worth_telling(box, person, job, shown=seen)
     if words:
-        await _deliver(box, person, history, job, words, with_card=not seen)
+        await _deliver(box, person, history, job, words, with_card=not stands)
     return bool(words)
 
 
@@ -124,13 +126,6 @@ async def _changes(box: Toolbox, person: Actor, job: Job) -> str:
         named = [f"- {example.question}: {reason}" for example, reason in broken[:NAMED]]
         told.append(f"{count} now:\n\n" + "\n".join(named))
     return " ".join(told)
-
-
-async def _seen(history: ChatHistory, job: Job) -> bool:
-    """Whether the job's card stands in a conversation that somebody has open."""
-    if not _open_sessions(str(job.conversation_id)):
-        return False
-    return any(job.id in card.job_ids for card in await history.cards(str(job.conversation_id)))
 
 
 async def _deliver(box: Toolbox, person: Actor, history: ChatHistory, job: Job, words: str, *, with_card: bool) -> None:
