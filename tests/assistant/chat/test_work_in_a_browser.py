@@ -58,29 +58,29 @@ def ended(page: Page, state: str) -> Locator:
 
 
 def test_a_database_is_registered_synced_broken_mended_and_scheduled(page: Page, site: Site) -> None:
-    register(page, "sales", site.source)
+    register(page, "depot", site.source)
     page.get_by_role("button", name="Sync it now").click()
     expect(ended(page, "succeeded")).to_contain_text("new 270 · changed 0 · unchanged 0 · deleted 0 · rejected 0")
 
     # One table cannot be read: the others go on, and it alone is tried again once it is mended.
     change(site.source, "CREATE VIEW bad AS SELECT id, 1 / (id - id) AS ratio FROM customers")
-    say(page, "what changed in sales?")
+    say(page, "what changed in depot?")
     expect(page.get_by_text("new: public.bad")).to_be_visible()
-    say(page, "sync customers and bad from sales")
+    say(page, "sync customers and bad from depot")
     card = ended(page, "partial")
     expect(card).to_contain_text("division by zero")
     change(site.source, "CREATE OR REPLACE VIEW bad AS SELECT id, id - id AS ratio FROM customers")
     card.get_by_role("button", name="Retry public.bad").click()
-    expect(page.locator(".tt-job-title", has_text="Sync sales.public.bad")).to_be_visible()
+    expect(page.locator(".tt-job-title", has_text="Sync depot.public.bad")).to_be_visible()
     expect(ended(page, "succeeded")).to_contain_text("new 30")
 
     # A column goes: it is told at once, below the card that stands open.
     change(site.source, "ALTER TABLE customers DROP COLUMN email; DELETE FROM orders WHERE id > 200")
-    say(page, "sync everything from sales")
+    say(page, "sync everything from depot")
     expect(page.get_by_text("lost email").last).to_be_visible(timeout=60_000)
     expect(page.locator(".tt-counts", has_text="deleted 40")).to_be_visible()
 
-    say(page, "sync orders and customers from sales every night at 2, only the last 18 months")
+    say(page, "sync orders and customers from depot every night at 2, only the last 18 months")
     expect(last_card(page)).to_contain_text("every day at 02:00")
     page.get_by_role("button", name="Not now").click()
     say(page, "pause the nightly sync")
@@ -93,12 +93,12 @@ def test_the_board_moves_and_its_buttons_work(page: Page, site: Site) -> None:
     say(page, "/jobs")
     board = page.locator(".tt-jobs", has=page.locator(".tt-board-queue")).last
     expect(board).to_contain_text(re.compile(r"\d workers?, "))
-    say(page, "/sync sales orders every hour")
+    say(page, "/sync depot orders every hour")
     # The board above was not asked again: it draws itself.
-    expect(board.locator(".tt-section", has_text="Schedules")).to_contain_text("Sync sales.orders")
+    expect(board.locator(".tt-section", has_text="Schedules")).to_contain_text("Sync depot.orders")
     page.get_by_role("button", name="Start now too").click()
     ended(page, "succeeded")
-    expect(board.locator(".tt-section", has_text="Recent")).to_contain_text("Sync sales.orders")
+    expect(board.locator(".tt-section", has_text="Recent")).to_contain_text("Sync depot.orders")
 
     hourly = board.locator(".tt-schedule", has_text="every hour")
     hourly.get_by_role("button", name="Change").click()
@@ -116,7 +116,7 @@ def test_the_board_moves_and_its_buttons_work(page: Page, site: Site) -> None:
 
 def test_a_sync_is_cancelled_and_tried_again_from_its_card(page: Page, site: Site) -> None:
     change(site.source, "INSERT INTO orders SELECT n, 1, n, date '2026-01-01' FROM generate_series(1000, 400000) n")
-    say(page, "sync orders from sales in full")
+    say(page, "sync orders from depot in full")
     expect(last_card(page).get_by_role("progressbar")).to_be_visible()
     last_card(page).get_by_role("button", name="Cancel").click()
     card = ended(page, "cancelled")
@@ -128,14 +128,14 @@ def test_a_sync_is_cancelled_and_tried_again_from_its_card(page: Page, site: Sit
 
 
 def test_who_was_away_is_told_on_coming_back(context: BrowserContext, page: Page, site: Site) -> None:
-    say(page, "train sales every night at 2")
+    say(page, "train depot every night at 2")
     page.get_by_role("button", name="Start now too").click()
     expect(page.locator(".tt-jobs").last).to_be_visible()
     address = page.url
     page.close()
     again = context.new_page()
     again.goto(address)
-    told = re.compile(r"Training sales, by its schedule, is done|sales changed")
+    told = re.compile(r"Training depot, by its schedule, is done|depot changed")
     expect(again.get_by_text(told).first).to_be_visible(timeout=60_000)
 
 
@@ -146,13 +146,13 @@ def test_a_model_starts_and_schedules_with_the_same_cards(
         page = context.new_page()
         open_chat(page, scripted.url)
         stub.script[:] = [
-            Say(calls=[("sync_tables", {"database": "sales", "tables": "customers"})]),
+            Say(calls=[("sync_tables", {"database": "depot", "tables": "customers"})]),
             Say("The sync has begun."),
         ]
         say(page, "please bring the customers over")
         ended(page, "succeeded")
         stub.script[:] = [
-            Say(calls=[("schedule_sync", {"database": "sales", "tables": "customers", "when": "mondays at noon"})]),
+            Say(calls=[("schedule_sync", {"database": "depot", "tables": "customers", "when": "mondays at noon"})]),
             Say("Each Monday at noon."),
         ]
         say(page, "and do that every monday")
