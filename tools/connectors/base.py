@@ -178,6 +178,17 @@ class Connector(Protocol):
         """Close the pool; a second call does nothing."""
 
 
+@runtime_checkable
+class Withholder(Protocol):
+    """A connector that can tell a table which the account may not read from one that is gone."""
+
+    async def withheld(self, schema: str, table: str) -> str | None:
+        """Say why a table is not in the snapshot although it exists, as far as the account can know; None: it is gone.
+
+        Like `permission denied for table stock`, with no full stop. Raises like Connector.fetch.
+        """
+
+
 Cells: TypeAlias = "list[bytes | None]"
 """One row as the server's text of each column; None is NULL."""
 

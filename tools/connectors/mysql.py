@@ -52,7 +52,10 @@ UNKNOWN_THREAD = 1094
 TIMEOUTS = (1969, 3024)
 NO_SERVER = (0, 2003, 2013, 2014)
 INTERRUPTED = 1317
-"""Error numbers: KILL of a connection that is gone, a time limit, those the driver makes up, KILL QUERY."""
+NO_TABLE = (1146, 1049)
+DENIED = (1142, 1143, 1044, 1045)
+"""Error numbers: KILL of a connection that is gone, a time limit, those the driver makes up, KILL QUERY, no such table
+or database, no right to it."""
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +137,23 @@ class MySQLConnector:
         check_opening(reading.sql, self.dialect)
         async with self._reading(reading.seconds, reading.sql) as wire:
             await pour_rows(wire, reading.sql, reading.line, sink)
+
+    async def withheld(self, schema: str, table: str) -> str | None:
+        """Say why the account may not read a table; see base.Withholder.
+
+        An account that holds no right on the whole database is told the same of a table that is gone.
+        """
+        names = ".".join(f"`{name.replace('`', '``')}`" for name in (schema, table))
+        async with self._reading(self._settings.query_seconds) as wire:
+            try:
+                await wire.ask(f"SELECT 1 FROM {names} LIMIT 0")  # noqa: S608 - quoted names
+            except MySQLError as error:
+                code = error.args[0] if error.args else 0
+                if code in NO_TABLE:
+                    return None
+                if code not in DENIED:
+                    raise
+        return f"permission denied for table {table}"
 
     async def close(self) -> None:
         """Close the pool; a second call does nothing."""

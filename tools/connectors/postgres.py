@@ -156,6 +156,14 @@ class PostgresConnector:
         async with self._reading(reading.seconds) as session:
             await session.wire.copy_from_query(reading.sql, output=sink)
 
+    async def withheld(self, schema: str, table: str) -> str | None:
+        """Say why the account may not read a table that exists; see base.Withholder."""
+        async with self._reading(self._settings.query_seconds) as session:
+            enters = await session.wire.fetchval(catalog.WITHHELD, schema, table)
+        if enters is None:
+            return None
+        return f"permission denied for table {table}" if enters else f"permission denied for schema {schema}"
+
     async def close(self) -> None:
         """Close the pool; a second call does nothing."""
         await self.pool.close()

@@ -85,6 +85,13 @@ WHERE {_VISIBLE}
 ORDER BY n.nspname, c.relname
 """  # noqa: S608 - a constant
 
+WITHHELD = """
+SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
+"""
+"""Whether a table that TABLES leaves out is there all the same; the catalogue shows it to everybody."""
+
 COLUMNS = """
 SELECT a.attrelid::int8, a.attnum::int4, a.attname::text,
        pg_catalog.format_type(a.atttypid, a.atttypmod), t.typtype::text, t.typcategory::text,

@@ -16,6 +16,7 @@ from tools.connectors.base import (
     ReadLimits,
     Rows,
     TableSchema,
+    Withholder,
 )
 from tools.connectors.reach import Unreached
 from tools.databases.credentials import address_of
@@ -128,6 +129,12 @@ class Watched:
         if not isinstance(self.connector, BulkReader):
             raise Invalid(f"Databases of dialect {self.dialect!r} cannot be synced.")
         await self._watch(self.connector.pour(reading, sink))
+
+    async def withheld(self, schema: str, table: str) -> str | None:
+        """See base.Withholder; None where the dialect's connector cannot tell."""
+        if not isinstance(self.connector, Withholder):
+            return None
+        return await self._watch(self.connector.withheld(schema, table))
 
     async def close(self) -> None:
         """Close the pool underneath, which others may share: Connectors.drop is the usual way."""

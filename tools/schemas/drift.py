@@ -36,6 +36,8 @@ ON CONFLICT (database_id, schema_name, name) DO UPDATE SET
 
 REMOVE = text("DELETE FROM tabletalk.tables WHERE database_id = :database AND id = ANY(:gone)")
 TOUCH = text("UPDATE tabletalk.tables SET fetched_at = now() WHERE database_id = :database")
+ASKED = 20
+"""Tables that are missing and of which it is asked whether they are gone, at most."""
 LOCK = text("SELECT id FROM tabletalk.databases WHERE id = :database FOR UPDATE")
 
 
@@ -63,6 +65,8 @@ class Drift(Frozen):
     database: str
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+    """Of the removed ones those that are still there, and that the account may not read any more."""
     changed: tuple[TableChange, ...] = ()
     unchanged: int = 0
 
@@ -76,7 +80,9 @@ class Drift(Frozen):
             return f"{self.database} has not changed: {self.unchanged} tables."
         parts = [str(change) for change in self.changed]
         parts += [f"new: {', '.join(self.added)}"] if self.added else []
-        parts += [f"gone: {', '.join(self.removed)}"] if self.removed else []
+        gone = [name for name in self.removed if name not in self.withheld]
+        parts += [f"gone: {', '.join(gone)}"] if gone else []
+        parts += [f"may not be read any more: {', '.join(self.withheld)}"] if self.withheld else []
         return f"{self.database} changed: {'. '.join(parts)}."
 
 
@@ -87,7 +93,10 @@ async def refresh(box: Toolbox, actor: Actor, database: str) -> Drift:
     learned is kept then.
     """
     found, connector = await databases.connect(box, actor, database)
-    return await store_snapshot(box, actor, found.id, found.name, await connector.snapshot())
+    drift = await store_snapshot(box, actor, found.id, found.name, await connector.snapshot())
+    places = [(name, *name.split(".", 1)) for name in drift.removed[:ASKED]]
+    withheld = tuple([name for name, schema, table in places if await connector.withheld(schema, table)])
+    return drift.model_copy(update={"withheld": withheld}) if withheld else drift
 
 
 async def store_snapshot(

@@ -39,6 +39,11 @@ def chosen(tables: Sequence[TrainedTable], wanted: Sequence[str], database: str)
     return [table for table in tables if any(_fits(pattern, table) for pattern in wanted)]
 
 
+def name_fits(pattern: str, qualified_name: str) -> bool:
+    """True when a table's name, qualified or not, fits the pattern."""
+    whole = qualified_name.lower()
+    return fnmatchcase(whole.partition(".")[2], pattern) or fnmatchcase(whole, pattern)
+
+
 def _fits(pattern: str, table: TrainedTable) -> bool:
-    shape = table.shape
-    return fnmatchcase(shape.name.lower(), pattern) or fnmatchcase(shape.qualified_name.lower(), pattern)
+    return name_fits(pattern, table.shape.qualified_name)

@@ -11,7 +11,7 @@ from tools.databases import Database
 from tools.errors import Invalid, Upstream
 from tools.schemas import TrainedTable, catalog
 from tools.schemas.drift import compare
-from tools.schemas.matching import chosen, is_everything, patterns
+from tools.schemas.matching import any_matches, chosen, is_everything, name_fits, patterns
 from tools.settings import Settings
 from tools.sync.options import SyncOptions
 from tools.sync.plan import PlanChanges, SyncPlan, derive
@@ -42,10 +42,25 @@ class Source:
         return tuple(table.shape for table in self.tables)
 
     def asked(self, tables: str | Sequence[str]) -> list[TrainedTable]:
-        """The tables that names or patterns mean; NotFound names near ones."""
+        """The tables that names or patterns mean; NotFound names near ones of a name that was never synced either."""
+        wanted, missing = patterns(tables), self.missing(tables)
+        if is_everything(wanted):
+            return [table for table in self.tables if table.shape.kind not in VIEWS]
+        gone = {pattern for pattern in wanted for name in missing if name_fits(pattern, name)}
+        there = [pattern for pattern in wanted if pattern not in gone or any_matches(pattern, self.tables)]
+        return chosen(self.tables, there, self.database.name)
+
+    def missing(self, tables: str | Sequence[str]) -> list[str]:
+        """Qualified names of tables that have been synced and are not to be seen any more, of those meant."""
         wanted = patterns(tables)
-        found = chosen(self.tables, wanted, self.database.name)
-        return [table for table in found if table.shape.kind not in VIEWS] if is_everything(wanted) else found
+        there = {table.shape.qualified_name for table in self.tables}
+        return [
+            name
+            for name, state in self.states.items()
+            if name not in there
+            and (state.synced_at is not None or state.resume is not None)
+            and (is_everything(wanted) or any(name_fits(pattern, name) for pattern in wanted))
+        ]
 
 
 @dataclass(frozen=True)

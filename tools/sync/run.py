@@ -1,12 +1,13 @@
 """The runner of sync jobs: each table in turn, chunk by chunk, so that what is committed stays and is built on."""
 
+import re
+
 import structlog
 
 from tools import databases, documents, schemas
-from tools.errors import AssistantError, Conflict, DatabaseUnreachable, StoreUnavailable
+from tools.errors import AssistantError, Conflict, DatabaseUnreachable, QueryFailed, StoreUnavailable
 from tools.jobs import Claim, ClaimLost, Outcome
 from tools.jobs.patience import patiently
-from tools.schemas.matching import is_everything, patterns
 from tools.sync import deletes
 from tools.sync.load import Counts, Destination
 from tools.sync.options import SyncOptions
@@ -18,6 +19,9 @@ from tools.sync.table import Run, sync_table
 from tools.toolbox import Toolbox
 
 log = structlog.get_logger(__name__)
+
+DENIED = re.compile(r"permission denied for |command denied to user", re.IGNORECASE)
+"""How both dialects say that an account may not read a table."""
 
 
 async def run_sync(box: Toolbox, claim: Claim) -> Outcome:
@@ -70,33 +74,61 @@ async def _guarded(run: Run, task: Task) -> None:
 
 
 async def _failed(run: Run, name: str, error: AssistantError) -> None:
-    run.report.failed[name] = str(error)
+    run.report.failed[name] = _with_advice(str(error))
+    await _note(run, name, run.report.failed[name])
+
+
+async def _note(run: Run, name: str, reason: str) -> None:
+    """Keep with the table why it was not synced."""
     source, workspace = run.source.database.id, run.claim.actor.workspace_id
 
     async def note() -> None:
-        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
-            await write_state(session, workspace, source, name, error=str(error))
+        async with run.box.store.begin(workspace) as session:
+            await write_state(session, workspace, source, name, error=reason)
             await run.claim.hold(session)
 
     await patiently(note)
 
 
+def _with_advice(reason: str) -> str:
+    """Say what helps where a right is missing."""
+    if not DENIED.search(reason):
+        return reason
+    return f"{reason.rstrip('.')}. Grant SELECT on it to the account and retry."
+
+
 async def _gone(run: Run, wanted: str) -> None:
-    """Mark the documents of synced tables that the source does not have any more."""
-    names = patterns(wanted)
-    there = {table.shape.qualified_name for table in run.source.tables}
-    for name, state in run.source.states.items():
-        covered = is_everything(names) or name in names or name.partition(".")[2] in names
-        if name in there or not covered or state.synced_at is None or run.options.deletes == "off":
-            continue
-        workspace, database = run.claim.actor.workspace_id, run.source.database.id
-        where = Destination(workspace, database, name, "", run.job, keyed=True)
-        async with run.box.store.begin(run.claim.actor.workspace_id) as session:
-            number = await deletes.remove_all(session, where, hard=run.options.deletes == "hard")
-            await run.claim.hold(session)
-        if number:
-            run.report.done[name] = Counts(deleted=number)
-            run.report.drift.append(f"{name} is gone at the source.")
+    """Deal with synced tables that are not to be seen any more.
+
+    The documents of one that is gone are marked; those of one that the account may not read are kept, and it failed.
+    """
+    for name in run.source.missing(wanted):
+        schema, _, table = name.partition(".")
+        if reason := await run.source.connector.withheld(schema, table):
+            await _failed(run, name, QueryFailed(reason))
+        elif run.options.deletes == "off":
+            await _keep_gone(run, name)
+        else:
+            await _mark_gone(run, name)
+
+
+async def _keep_gone(run: Run, name: str) -> None:
+    """Tell once that a table is gone, where its documents are to stay."""
+    said = f"{name} is gone at the source; its documents are kept."
+    if run.source.states[name].error != said:
+        run.report.drift.append(said)
+        await _note(run, name, said)
+
+
+async def _mark_gone(run: Run, name: str) -> None:
+    workspace, database = run.claim.actor.workspace_id, run.source.database.id
+    where = Destination(workspace, database, name, "", run.job, keyed=True)
+    async with run.box.store.begin(run.claim.actor.workspace_id) as session:
+        number = await deletes.remove_all(session, where, hard=run.options.deletes == "hard")
+        await run.claim.hold(session)
+    if number:
+        run.report.done[name] = Counts(deleted=number)
+        run.report.drift.append(f"{name} is gone at the source.")
 
 
 async def _train_again(run: Run, changed: list[str]) -> None:

@@ -1,11 +1,17 @@
 """Tables that change between syncs: taken as they are, frozen, or a reason to stop."""
 
-import pytest
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
 
+import pytest
+from sqlalchemy import make_url
+
+from tests.conftest import MYSQL, POSTGRES
 from tests.tools.schemas.conftest import Source
-from tests.tools.sync.conftest import documents, run_sync, told
+from tests.tools.sync.conftest import documents, run_sync, told, work
 from tests.tools.sync.test_sync import ORDERS
-from tools import jobs
+from tools import databases, jobs, schemas, sync
 from tools.toolbox import Actor, Toolbox
 
 
@@ -56,3 +62,50 @@ async def test_the_documents_of_a_table_that_is_gone_are_marked(toolbox: Toolbox
     assert (job.state, told(job)["deleted"]) == ("succeeded", 3)
     assert "orders is gone at the source" in job.stage
     assert len(await documents(toolbox, actor)) == 2
+    again = await run_sync(toolbox, actor)
+    assert (again.state, "drift" in again.counts) == ("succeeded", False), again.stage
+
+
+@asynccontextmanager
+async def reader(box: Toolbox, actor: Actor, source: Source, tables: tuple[str, ...]) -> AsyncIterator[str]:
+    """An account that may read some tables of a source and no more, registered as `narrow`."""
+    there = await databases.get(box, actor, source.name)
+    role = f"tt_reader_{uuid4().hex[:8]}"
+    if source.dialect == "postgres":
+        await source.run(f"CREATE ROLE {role} LOGIN PASSWORD 'narrow'; GRANT SELECT ON {', '.join(tables)} TO {role}")
+        url, end = make_url(POSTGRES), f"DROP OWNED BY {role}; DROP ROLE {role}"
+    else:
+        grants = "; ".join(f"GRANT SELECT ON {table} TO {role}" for table in tables)
+        await source.run(f"CREATE USER {role} IDENTIFIED BY 'narrow'; {grants}")
+        url, end = make_url(MYSQL), f"DROP USER {role}"
+    url = url.set(database=there.database, username=role, password="narrow")
+    await databases.register(
+        box, actor, "narrow", databases.address_from_url(url.render_as_string(hide_password=False))
+    )
+    yield role
+    await box.connectors.close()
+    await source.run(end)
+
+
+async def test_a_table_that_may_not_be_read_any_more_has_failed_and_keeps_its_documents(
+    toolbox: Toolbox, actor: Actor, source: Source
+) -> None:
+    await source.run(ORDERS)
+    async with reader(toolbox, actor, source, ("customers", "orders")) as role:
+        await run_sync(toolbox, actor, "orders, customers", "narrow")
+        await source.run(f"REVOKE SELECT ON orders FROM {role}")
+        drift = str(await schemas.refresh(toolbox, actor, "narrow"))
+        assert "may not be read any more: " in drift and "gone" not in drift
+        for tables in ("*", "orders, customers", "ord*, customers"):
+            job = await run_sync(toolbox, actor, tables, "narrow")
+            assert (job.state, told(job)) == ("partial", {"read": 2, "unchanged": 2}), job.stage
+            assert "permission denied for table orders. Grant SELECT" in (job.error or "")
+            assert len(await documents(toolbox, actor)) == 5
+        alone = await run_sync(toolbox, actor, "orders", "narrow")
+        assert alone.state == "failed" and "permission denied for table orders" in (alone.error or "")
+        state = next(one for one in await sync.states(toolbox, actor, "narrow") if one.table.endswith("orders"))
+        assert "permission denied for table orders" in str(state)
+        await source.run(f"GRANT SELECT ON orders TO {role}")
+        again = await work(toolbox, actor, await jobs.retry(toolbox, actor, job.id))
+        assert (again.state, again.error) == ("succeeded", None)
+        assert len(await documents(toolbox, actor)) == 5
