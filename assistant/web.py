@@ -11,7 +11,7 @@ from uuid import UUID
 
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,6 +21,7 @@ from assistant.agent import agent, choose_model
 from assistant.api import PREFIX, create_api, mount, problems
 from assistant.chat import runtime
 from assistant.chat.login import end_stale_sessions, logins
+from assistant.chat.routes import CLOSED, buttons, hide_others
 from assistant.embed import actor_called
 from assistant.embed.doors import FOR_OTHER_PAGES
 from assistant.embed.doors import router as embed_doors
@@ -80,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(downloads())
     app.include_router(logins())
+    app.include_router(buttons())
     mount(app, api)
     app.router.routes.append(Route("/mcp", mcp))
     app.include_router(embed_doors)
@@ -87,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(unknown)
     mount_chainlit(app, target=str(runtime.HANDLERS), path="/")
     runtime.mend(_tell)
+    hide_others()
     end_stale_sessions(lambda: app.state.box.store)
     return app
 
@@ -126,11 +129,20 @@ def downloads() -> APIRouter:
 unknown = APIRouter()
 
 
-@unknown.get("/copilot/{path:path}")  # Chainlit's own widget breaks in this version; ours is /embed
-@unknown.api_route("/api/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def no_such_route(request: Request) -> JSONResponse:
     """Answer 404: without this the chat's page would answer 200 for a mistyped route."""
     return problems.told(NotFound(f"No route {request.url.path!r}; {PREFIX}/docs lists those there are."), request)
+
+
+for closed in ("/api/{path:path}", *CLOSED):
+    unknown.add_api_route(closed, no_such_route, methods=[*problems.METHODS, "HEAD", "OPTIONS"])
+
+
+@unknown.get("/docs")
+@unknown.get("/openapi.json")
+async def of_the_api(request: Request) -> RedirectResponse:
+    """Lead to the API's own, where people look first; Chainlit would show its inner routes."""
+    return RedirectResponse(PREFIX + request.url.path)
 
 
 async def _tell(request: Request, error: Exception) -> JSONResponse:

@@ -88,8 +88,8 @@ def test_each_sees_their_own(browser: Browser, guarded: Site, people: tuple[str,
 
     assert ann.context.request.get(guarded.url + str(csv)).status == 200
     assert bob.context.request.get(guarded.url + str(csv)).status == 404
-    assert bob.context.request.get(f"{guarded.url}/project/thread/{thread}").status == 401
-    assert bob.context.request.delete(f"{guarded.url}/project/thread", data={"threadId": thread}).status == 401
+    assert bob.context.request.get(f"{guarded.url}/project/thread/{thread}").status == 404
+    assert bob.context.request.delete(f"{guarded.url}/project/thread", data={"threadId": thread}).status == 404
     bob.goto(f"{guarded.url}/thread/{thread}")
     expect(bob.locator("#chat-input")).to_be_visible(timeout=20_000)
     expect(bob.get_by_text("There are 240.")).to_have_count(0)
