@@ -41,6 +41,8 @@ class Actor(Frozen):
     """Whether the person may read the SQL behind an answer."""
     address: str = ""
     """Where the request came from; empty for the command line and the workers."""
+    schedule_id: int | None = None
+    """The schedule by which they act, so that a job is its schedule's from its first moment on."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from assistant.chat.cards import draw
 from assistant.chat.door import actor, door
 from assistant.chat.history import ChatHistory
 from assistant.chat.login import STAMP
-from assistant.chat.screen import say, watch
+from assistant.chat.screen import catch_up, say, watch
 from assistant.embed import PREFIX
 from tools.errors import AssistantError, NotSignedIn, TooMany
 from tools.settings import load_settings
@@ -119,6 +119,7 @@ async def resume(thread: ThreadDict) -> None:
     boards = [card for card in cards if card.whole_board]
     for card in [*(card for card in cards if card.job_ids), *boards[-1:]]:
         await watch(person, card, await draw(door().box, person, card))
+    door().spawn(f"{cl.context.session.id} catch up", catch_up(thread))
 
 
 @cl.on_message

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import chainlit as cl
 from chainlit.session import WebsocketSession
+from chainlit.types import ThreadDict
 
 from assistant.chat import draw_job
 from assistant.chat.cards import Drawn, StoredCard, draw, element
@@ -65,6 +66,20 @@ async def watch(person: Actor, card: StoredCard, drawn: Drawn) -> None:
     for shown in drawn.props.get("jobs", []):
         if shown["live"]:
             door().spawn(f"{cl.context.session.id} {card.id} {shown['id']}", _follow(person, card, drawn, shown["id"]))
+
+
+async def catch_up(thread: ThreadDict) -> None:
+    """Show what came into a conversation while the browser was being given it as it stood a moment before."""
+    now = await door().history.get_thread(thread["id"])
+    if now is None:
+        return
+    shown = {one["id"] for one in (*thread["steps"], *(thread["elements"] or ()))}
+    for step in now["steps"]:
+        if step["id"] not in shown:
+            await cl.context.emitter.send_step(step)
+    for card in now["elements"] or ():
+        if card["id"] not in shown:
+            await cl.context.emitter.send_element(card)
 
 
 async def _follow(person: Actor, card: StoredCard, drawn: Drawn, job_id: int) -> None:

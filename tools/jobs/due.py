@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select
 
 from tools.errors import AssistantError, Conflict, Invalid, TooMany
 from tools.jobs import cron
@@ -58,7 +58,7 @@ async def reset_clocks(box: Toolbox, now: datetime | None = None) -> int:
 async def start_now(box: Toolbox, actor: Actor, schedule_id: int, start: Start) -> Job:
     """Start a schedule's job beside its times; Conflict names the one that is at it."""
     schedule = await get(box, actor, schedule_id)
-    return await _tied(box, schedule, await start(box, actor, schedule))
+    return await start(box, _acting_by(schedule, actor), schedule)
 
 
 class _Claimed(NamedTuple):
@@ -109,19 +109,20 @@ async def _start(box: Toolbox, start: Start, row: ScheduleRow) -> tuple[Job | No
     except AssistantError as error:
         return None, str(error)
     schedule = await get(box, person, row.id)
+    person = _acting_by(schedule, person)
     if (live := await _live(box, schedule)) is not None:
         return None, f"not started: job {live} of its last time was still at it"
     try:
-        return await _tied(box, schedule, await start(box, person, schedule)), None
+        return await start(box, person, schedule), None
     except Conflict as error:
         return None, f"not started: {error}"
     except TooMany:
         raise
     except AssistantError as error:
-        failed = await record_failure(
-            box, person, row.kind, row.target, str(error), database_id=row.database_id, arguments=row.arguments
-        )
-        return await _tied(box, schedule, failed), None
+        why = str(error)
+        return await record_failure(
+            box, person, row.kind, row.target, why, database_id=row.database_id, arguments=row.arguments
+        ), None
 
 
 async def _live(box: Toolbox, schedule: Schedule) -> int | None:
@@ -130,9 +131,5 @@ async def _live(box: Toolbox, schedule: Schedule) -> int | None:
         return await session.scalar(query)
 
 
-async def _tied(box: Toolbox, schedule: Schedule, job: Job) -> Job:
-    """Tie a job to the schedule that started it."""
-    ours = update(JobRow).where(JobRow.id == job.id).values(schedule_id=schedule.id)
-    async with box.store.begin(schedule.workspace_id) as session:
-        await session.execute(ours)
-    return job
+def _acting_by(schedule: Schedule, actor: Actor) -> Actor:
+    return actor.model_copy(update={"schedule_id": schedule.id})

@@ -51,6 +51,7 @@ async def start(
             arguments=arguments or {},
             max_attempts=box.settings.job_attempts,
             conversation_id=actor.conversation_id,
+            schedule_id=actor.schedule_id,
             heartbeat_at=func.now(),
         )
         .on_conflict_do_nothing(index_elements=["workspace_id", "kind", "target"], index_where=LIVE)
@@ -229,6 +230,7 @@ async def record_failure(
         error=reason,
         max_attempts=box.settings.job_attempts,
         conversation_id=actor.conversation_id,
+        schedule_id=actor.schedule_id,
         finished_at=func.now(),
     )
     async with box.store.begin(actor.workspace_id) as session:

@@ -10,7 +10,7 @@ from tools.toolbox import Toolbox
 
 BATCH = 50
 SETTLED = timedelta(seconds=0.5)
-"""A job that ended a moment ago may not be tied to its schedule yet."""
+"""The card of a job that ended at once may not stand in its conversation yet."""
 
 
 async def untold(box: Toolbox) -> tuple[Job, ...]:

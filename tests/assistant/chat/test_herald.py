@@ -4,10 +4,17 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from chainlit.context import ChainlitContext, context_var
+from chainlit.element import ElementDict
+from chainlit.emitter import BaseChainlitEmitter
+from chainlit.session import HTTPSession
+from chainlit.step import StepDict
 from sqlalchemy import text
 
+from assistant.chat.door import open_door
 from assistant.chat.herald import tell
 from assistant.chat.history import ChatHistory
+from assistant.chat.screen import catch_up
 from tests.conftest import registered
 from tools import databases, jobs, queries, schemas
 from tools.jobs import Claim, Job, Outcome
@@ -61,6 +68,33 @@ async def test_the_end_of_work_is_told_once_with_its_card(toolbox: Toolbox, away
     assert [card.job_ids for card in cards] == [[job.id]]
 
 
+async def test_what_is_told_while_a_conversation_is_being_opened_is_shown_too(toolbox: Toolbox, away: Actor) -> None:
+    sent: list[str | None] = []
+
+    class Browser(BaseChainlitEmitter):
+        async def send_step(self, step_dict: StepDict) -> None:
+            sent.append(step_dict["id"])
+
+        async def send_element(self, element_dict: ElementDict) -> None:
+            sent.append(element_dict["id"])
+
+    async with open_door(toolbox) as door:
+        before = await door.history.get_thread(str(away.conversation_id))
+        job = await ended(toolbox, away, "partial")
+        await tell(toolbox, door.history)
+        session = HTTPSession(
+            id=uuid4().hex, client_type="webapp", thread_id=away.conversation_id, user=None, token=None
+        )
+        context_var.set(ChainlitContext(session, Browser(session)))
+        assert before is not None
+        await catch_up(before)
+        now = await door.history.get_thread(str(away.conversation_id))
+        assert now is not None
+        await catch_up(now)
+    assert await said(toolbox, away) == [f"{job.title} is only partly done."]
+    assert sent == [now["steps"][0]["id"], (now["elements"] or [])[0]["id"]]
+
+
 async def test_work_that_is_started_again_is_told_again(toolbox: Toolbox, away: Actor) -> None:
     async def work(_box: Toolbox, _claim: Claim) -> Outcome:
         return Outcome(state="succeeded")
@@ -89,12 +123,8 @@ async def test_scheduled_work_that_goes_well_is_told_the_first_time_and_after_a_
     schedule = await jobs.schedules.create(toolbox, away, "train", "shop", "nightly")
     told = []
     for state in ("succeeded", "succeeded", "partial", "succeeded", "succeeded"):
-        job = await ended(toolbox, away, state)
-        async with toolbox.store.begin_for_all() as session:
-            await session.execute(
-                text("UPDATE tabletalk.jobs SET schedule_id = :schedule WHERE id = :id"),
-                {"schedule": schedule.id, "id": job.id},
-            )
+        job = await ended(toolbox, away.model_copy(update={"schedule_id": schedule.id}), state)
+        assert job.schedule_id == schedule.id
         before = len(await said(toolbox, away))
         await tell(toolbox, ChatHistory(toolbox))
         told.append((await said(toolbox, away))[before:] != [])
@@ -127,6 +157,6 @@ async def test_changes_of_a_database_are_told_with_the_verified_queries_they_bro
         await jobs.attempt(box, job.id, lambda _: work)
         await settle(box, job)
         await tell(box, ChatHistory(box))
-        words = (await said(box, away))[-1]
+        words = "\n".join(await said(box, away))
     assert "sales changed: gone: public.orders. 1 table trained again." in words
     assert "1 verified query fails now" in words and "Which faxes?" in words
