@@ -93,8 +93,14 @@ async def _databases(box: Toolbox, person: Actor, _rest: str) -> None:
 
 
 async def _tables(box: Toolbox, person: Actor, rest: str) -> None:
-    name, _ = await _which(box, person, rest)
-    tables = await schemas.catalog(box, person, name)
+    name, wanted = await _which(box, person, rest)
+    tables = [
+        table
+        for table in await schemas.catalog(box, person, name)
+        if wanted.lower() in table.shape.qualified_name.lower()
+    ]
+    if wanted and not tables:
+        raise Invalid(f"{name} has no table whose name holds {wanted!r}; /tables {name} lists them all.")
     names = short_names([table.shape.qualified_name for table in tables])
     rows = [
         (
@@ -132,7 +138,7 @@ async def _describe(box: Toolbox, person: Actor, rest: str) -> None:
         )
         for column in table.shape.columns
     ]
-    title, card = _listed(f"{table.shape.qualified_name} in {name}", ("column", "type", "key", "what it holds"), rows)
+    title, card = _listed(f"{table.shape.name} in {name}", ("column", "type", "key", "what it holds"), rows)
     await say("\n\n".join(filter(None, [title, table.description, *(f"Note: {note}" for note in table.notes)])), card)
 
 
@@ -179,7 +185,7 @@ async def _history(box: Toolbox, person: Actor, rest: str) -> None:
             f"{one.rows:,}" if one.rows is not None else "",
             one.error or "ok",
         )
-        for one in reversed(found)
+        for one in found
     ]
     await say(*_listed("Queries", ("when", "database", "question", "rows", "outcome"), rows))
 
@@ -285,7 +291,7 @@ async def _in_hand(box: Toolbox, person: Actor) -> str | None:
 
 COMMANDS: dict[str, Command] = {
     "databases": Command("", "Registered databases and how they are", "database", _databases),
-    "tables": Command("[database]", "Tables of a database and whether they are trained", "table-2", _tables),
+    "tables": Command("[database] [words]", "Tables of a database and whether they are trained", "table-2", _tables),
     "describe": Command("[database] table", "Columns of a table and what they hold", "list-tree", _describe),
     "train": Command("[database] [tables]", "Learn tables, all or some", "graduation-cap", _train),
     "sync": Command("[database] [tables] [when]", "Make rows searchable, now or on a schedule", "refresh-cw", _sync),

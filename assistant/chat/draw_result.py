@@ -1,5 +1,6 @@
 """A result in the words and numbers of its card, from its entry in query history."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,10 @@ from tools.toolbox import Actor, Toolbox
 
 ROWS = 100
 """Rows a card holds from the start; further ones are fetched when their page is opened."""
+
+COMPUTED = {"avg": "average", "sum": "total", "min": "lowest", "max": "highest"}
+COUNTED = re.compile(r"(.*s) count")
+"""How queries call what they compute, in words."""
 
 MOST_DECIMALS = 2
 """Digits behind the point beside a bar; the table has them all."""
@@ -83,7 +88,10 @@ def _laid_out(query: Query, result: Rows) -> dict[str, Any]:
     if result.truncated and query.answer is None:
         cut.append(f"Only the first {total:,} rows are shown; there are more in {query.database}.")
     return {
-        "columns": [column.model_dump() for column in result.columns],
+        "columns": [
+            {**column.model_dump(), "label": heading(column.name) if query.answer else column.name}
+            for column in result.columns
+        ],
         "rows": result.rows[:ROWS],
         "total": total,
         "truncated": result.truncated,
@@ -111,11 +119,11 @@ def chart(spec: ChartSpec, result: Rows) -> dict[str, Any]:
         rows = _largest_first(rows, places[spec.y[0]])[: spec.top]
     if spec.kind == "line":
         rows.sort(key=lambda row: (row[x] is not None, row[x] if isinstance(row[x], int) else str(row[x])))
-    series = [{"name": name, "values": [_number(row[places[name]]) for row in rows]} for name in spec.y]
+    series = [{"name": heading(name), "values": [_number(row[places[name]]) for row in rows]} for name in spec.y]
     texts = [str(row[places[name]]) for row in rows for name in spec.y]
     return {
         "kind": spec.kind,
-        "title": f"{', '.join(spec.y)} by {spec.x}",
+        "title": f"{', '.join(map(heading, spec.y))} by {heading(spec.x or 'row')}",
         "labels": labels([row[x] for row in rows]),
         "series": series,
         "decimals": min(MOST_DECIMALS, max((len(text.partition(".")[2]) for text in texts), default=0)),
@@ -143,6 +151,15 @@ def labels(values: Sequence[Any]) -> list[str]:
     else:
         form = "%Y-%m-%d %H:%M"
     return ["NULL" if moment is None else moment.strftime(form) for moment in moments]
+
+
+def heading(column: str) -> str:
+    """Say above an answer's column what stands in it: `orders_count` is the number of orders."""
+    words = column.replace("_", " ").strip()
+    if counted := COUNTED.fullmatch(words):
+        return f"number of {counted[1]}"
+    first, _, rest = words.partition(" ")
+    return f"{COMPUTED[first]} {rest}" if rest and first in COMPUTED else words or column
 
 
 def short_names(tables: Sequence[str]) -> list[str]:

@@ -45,6 +45,17 @@ STEPS = {
     "change_schedule": ("Changing the schedule", "Changed the schedule"),
     "queue_stats": ("Looking at the queue", "Looked at the queue"),
     "query_history": ("Looking into the history", "Looked into the history"),
+    "save_verified": ("Saving as verified", "Saved as verified"),
+    "list_verified": ("Listing verified queries", "Listed verified queries"),
+    "remove_verified": ("Removing a verified query", "Removed a verified query"),
+    "add_note": ("Making a note", "Made a note"),
+    "list_notes": ("Listing notes", "Listed notes"),
+    "remove_note": ("Removing a note", "Removed a note"),
+    "set_table_description": ("Describing the table", "Described the table"),
+    "refresh_schema": ("Looking for changes", "Looked for changes"),
+    "training_status": ("Looking at the training", "Looked at the training"),
+    "rename_database": ("Renaming the database", "Renamed the database"),
+    "search_documents": ("Searching the rows", "Searched the rows"),
 }
 """Tool -> what a person reads while it runs and after; others are called by their own name."""
 

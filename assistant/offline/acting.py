@@ -197,7 +197,9 @@ class Acting:
         if not questions:
             names = listed([repr(source.name) for source in self.answering.sources])
             return say(f"Nothing is known of {names} yet; say “train” and its name." if names else HELP)
-        return choices("You can ask, for example:", *((question, question) for question in questions))
+        return choices(
+            "Here is what these data can tell, for example.", *((question, question) for question in questions)
+        )
 
     def _words(self, command: Command) -> str:
         match command.intent:

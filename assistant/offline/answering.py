@@ -149,7 +149,7 @@ class Answering:
         readings, best = plan.understanding.readings, plan.reading
         unsure = best.confidence < ASK
         if plan.understanding.ask and len(readings) > 1 and not unsure:
-            return self._ask("This can mean several things here.", plan)
+            return self._ask(f"This can mean {_how_many(len(readings))} things here.", plan)
         if best.confidence < DOUBT:
             return self._ask("I am not sure what is meant. Is it one of these?", plan)
         return self._query(plan)
@@ -345,6 +345,10 @@ class Answering:
 def query_of(cards: Sequence[dict[str, Any]]) -> Any:
     """The id of the query that a tool's cards show; None when they show none."""
     return next((card["query_id"] for card in cards if card.get("type") == "result"), None)
+
+
+def _how_many(readings: int) -> str:
+    return {2: "two", 3: "three"}.get(readings, "several")
 
 
 def _told_apart(reading: ReadingOf, others: Sequence[ReadingOf]) -> list[ReadingOf]:

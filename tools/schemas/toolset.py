@@ -202,15 +202,15 @@ def _columns_card(table: TrainedTable, database: str) -> TableCard:
         (
             column.name,
             column.type,
-            "" if column.nullable else "always filled",
+            "may be" if column.nullable else "never",
             ", ".join((column.enum_values or table.values.get(column.name, ()))[:6]),
             column.comment or "",
         )
         for column in table.shape.columns
     )
     return TableCard(
-        title=f"{database}.{table.shape.qualified_name}",
-        columns=("Column", "Type", "Empty?", "Frequent values", "Comment"),
+        title=f"{table.shape.name} in {database}",
+        columns=("Column", "Type", "Empty", "Frequent values", "Comment"),
         rows=rows,
     )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from assistant.chat.draw_result import chart, labels, short_names
+from assistant.chat.draw_result import chart, heading, labels, short_names
 from tools.connectors.base import ResultColumn, Rows
 from tools.queries.chart import ChartSpec
 
@@ -58,6 +58,22 @@ def test_the_top_holds_the_largest_when_the_query_did_not_order() -> None:
     result = rows({"country": "text", "revenue": "number"}, ("Spain", 2), ("France", 7), ("Italy", 3))
     drawn = chart(ChartSpec(kind="bar", x="country", y=("revenue",), top=2), result)
     assert drawn["labels"] == ["France", "Italy"]
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("orders_count", "number of orders"),
+        ("avg_total", "average total"),
+        ("units_sold", "units sold"),
+        ("discount", "discount"),
+        ("sum", "sum"),
+        ("coupon_code_count", "coupon code count"),
+        ("_", "_"),
+    ],
+)
+def test_an_answer_heads_its_columns_with_words(column: str, said: str) -> None:
+    assert heading(column) == said
 
 
 def test_table_names_lose_their_schema_unless_two_would_look_alike() -> None:

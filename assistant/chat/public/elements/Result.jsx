@@ -40,7 +40,15 @@ parts.cell ??= (value, column, decimals) => {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (column.family === 'number') return decimals === null ? String(value) : parts.number(value, decimals);
   if (column.family === 'date' || column.family === 'datetime') return parts.time(value);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? JSON.stringify(value) : parts.stretch(String(value), column);
+};
+
+// What a query labels 2026-10 or 2026-Q4 is a stretch of time, and is written as along an axis.
+parts.stretch ??= (text, column) => {
+  const match = column.name === 'month' ? /^(\d{4})-(\d\d)$/.exec(text) : column.name === 'quarter' ? /^(\d{4})-?(Q[1-4])$/.exec(text) : null;
+  if (!match) return text;
+  const months = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+  return `${months[Number(match[2]) - 1] || match[2]} ${match[1]}`;
 };
 
 const KEYWORDS = new Set(
@@ -249,7 +257,7 @@ parts.Table ??= function Table({ card, act }) {
       <div className="tt-scroll">
         <table className="tt-table">
           <thead>
-            <tr>{card.columns.map((column, at) => <th key={at} className={column.family === 'number' ? 'tt-right' : ''} title={column.family}>{column.name}</th>)}</tr>
+            <tr>{card.columns.map((column, at) => <th key={at} className={column.family === 'number' ? 'tt-right' : ''} title={`${column.name}, ${column.family}`}>{column.label}</th>)}</tr>
           </thead>
           <tbody>
             {shown.map((row, index) => (
@@ -285,7 +293,7 @@ parts.Figure ??= function Figure({ card }) {
   return (
     <div className="tt-figure">
       <div className="tt-figure-value" title={String(value)}>{value === null ? 'NULL' : parts.cell(value, column, decimals)}</div>
-      <div className="tt-figure-name">{column.name.replaceAll('_', ' ')}</div>
+      <div className="tt-figure-name">{column.label}</div>
     </div>
   );
 };
