@@ -129,6 +129,8 @@ async def hear(message: cl.Message) -> None:
     typed = message.content.strip()
     # A command picked from the menu is not part of the text; who picks one and types another means the other.
     text = f"/{message.command} {typed}" if message.command and not typed.startswith("/") else typed
+    if message.command and not typed:
+        await _named_after(text)
     command = commands.parse(text)
     try:
         if await in_page.is_there():
@@ -137,6 +139,13 @@ async def hear(message: cl.Message) -> None:
             await (turn.take(text) if command is None else commands.carry_out(command))
     except AssistantError as error:
         await say(f"**{error.title}.** {error}")
+
+
+async def _named_after(command: str) -> None:
+    """Name a conversation after the command it begins with: Chainlit names it by the text, and there is none."""
+    thread_id = cl.context.session.thread_id
+    if await door().history.name_first(thread_id, command):
+        await cl.context.emitter.emit("first_interaction", {"interaction": command, "thread_id": thread_id})
 
 
 @cl.on_window_message

@@ -23,7 +23,7 @@ from chainlit.types import (
     ThreadFilter,
 )
 from chainlit.user import PersistedUser, User
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.chat.cards import StoredCard, draw_all, element
@@ -59,6 +59,8 @@ TOUCH = """
 """
 
 NAME = "UPDATE chat.threads SET name = :name WHERE id = :id"
+
+NAME_FIRST = "UPDATE chat.threads SET name = :name WHERE id = :id AND name = ''"
 
 SAVE_STEP = """
     INSERT INTO chat.steps (id, thread_id, workspace_id, data)
@@ -133,6 +135,10 @@ class ChatHistory(BaseDataLayer):
             return
         async with self._lock(thread_id), self._within(thread_id) as session:
             await session.execute(text(NAME), values)
+
+    async def name_first(self, thread_id: str, name: str) -> bool:
+        """Name a conversation that has no name yet; False when it has one."""
+        return await self._write(thread_id, NAME_FIRST, {"id": thread_id, "name": name}) > 0
 
     async def list_threads(self, pagination: Pagination, filters: ThreadFilter) -> PaginatedResponse[ThreadDict]:
         """Give a page of a person's conversations, the latest first, without their content."""
@@ -306,20 +312,24 @@ class ChatHistory(BaseDataLayer):
         # Chainlit writes from tasks of their own: without this an early state could land after a late one.
         return self._locks.setdefault(thread_id, asyncio.Lock())
 
-    async def _write(self, thread_id: str, sql: str, values: dict[str, Any]) -> None:
-        """Write to a conversation of the person in hand; a store that restarts meanwhile is waited for."""
+    async def _write(self, thread_id: str, sql: str, values: dict[str, Any]) -> int:
+        """Write to a conversation of the person in hand, and give how many rows that changed.
+
+        A store that restarts meanwhile is waited for.
+        """
         user = context.session.user
         if user is None:
             raise NotAllowed("Sign in first; a conversation belongs to a person.")
 
-        async def write() -> None:
+        async def write() -> int:
             person = await self.person_in(thread_id, user.identifier)
             async with self._box.store.begin(person.workspace_id) as session:
                 await _open(session, thread_id, person)
-                await session.execute(text(sql), {"workspace": person.workspace_id, **values})
+                done = await session.execute(text(sql), {"workspace": person.workspace_id, **values})
+                return cast(CursorResult[Any], done).rowcount
 
         async with self._lock(thread_id):
-            await patiently(write, STORE_SECONDS)
+            return await patiently(write, STORE_SECONDS)
 
     async def person_in(self, thread_id: str, user_name: str) -> Actor:
         """Who speaks in a conversation: it stays in its workspace, wherever they have chosen to work since."""

@@ -143,6 +143,17 @@ def test_what_the_guard_refuses_is_told_in_words(page: Page) -> None:
     expect(page.get_by_text("No command '/nonsense'")).to_be_visible()
 
 
+def test_a_conversation_that_begins_with_a_command_is_named_after_it(page: Page) -> None:
+    page.click("#chat-input")
+    page.keyboard.type("/databases")
+    expect(page.get_by_text("Registered databases and how they are")).to_be_visible()
+    page.keyboard.press("Enter")  # picks it from the menu
+    expect(page.get_by_text("Registered databases and how they are")).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(page.locator(".tt-facts-list")).to_contain_text("sales")
+    expect(page.locator("[data-sidebar=content]").get_by_text("/databases", exact=True)).to_be_visible()
+
+
 def test_what_destroys_waits_for_a_word(page: Page, site: Site) -> None:
     site.stub.script[:] = [Say(calls=[("forget_database", {"name": "sales"})])]
     say(page, "forget sales")
