@@ -1,21 +1,24 @@
-"""Documents whose rows are gone at the source: found by counting, and where the counts differ by key."""
+"""Documents whose rows are gone at the source, and rows that have no document: found by their keys."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.connectors.base import BulkReader, BulkReading
-from tools.sync.load import HASH, SETTINGS, STAGING, Destination, copy_from
+from tools.sync.load import EMPTY, STAGING, Counts, Destination, copy_from, write
+from tools.sync.read import chunks
+from tools.sync.selection import Selection
+from tools.sync.spool import Spool
 
 COUNT = text("""
 SELECT count(*) FROM tabletalk.documents
 WHERE database_id = :database AND table_name = :table AND deleted_at IS NULL
 """)
 KEYS = text("CREATE TEMPORARY TABLE IF NOT EXISTS sync_keys (source_key text NOT NULL) ON COMMIT DELETE ROWS")
-HASHES = text(f"INSERT INTO pg_temp.sync_keys SELECT encode({HASH}, 'hex') FROM pg_temp.sync_staging s")  # noqa: S608
 ANALYSE = text("ANALYZE pg_temp.sync_keys")
 JOINS = text("SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)")
 
@@ -23,8 +26,17 @@ _GONE = """
 d.database_id = :database AND d.table_name = :table AND d.deleted_at IS NULL
 AND NOT EXISTS (SELECT FROM pg_temp.sync_keys k WHERE k.source_key = d.source_key)
 """
-SOFT = text(f"UPDATE tabletalk.documents d SET deleted_at = now(), changed_at = now() WHERE {_GONE}")  # noqa: S608
+SOFT = f"UPDATE tabletalk.documents d SET deleted_at = now(), changed_at = now() WHERE {_GONE}"  # noqa: S608
 HARD = text(f"DELETE FROM tabletalk.documents d WHERE {_GONE.replace('AND d.deleted_at IS NULL', '')}")  # noqa: S608
+LATE = text("""
+SELECT k.source_key FROM pg_temp.sync_keys k WHERE NOT EXISTS (
+    SELECT FROM tabletalk.documents d
+    WHERE d.database_id = :database AND d.table_name = :table AND d.source_key = k.source_key AND d.deleted_at IS NULL
+) LIMIT :most
+""")
+MOST_LATE = 100_000
+"""Rows that a run brings for having no document; the next run finds the rest."""
+LATE_AT_ONCE = 1000
 
 
 async def count_live(session: AsyncSession, where: Destination) -> int:
@@ -32,32 +44,55 @@ async def count_live(session: AsyncSession, where: Destination) -> int:
     return int((await session.execute(COUNT, _place(where))).scalar_one())
 
 
-async def remove_missing(
-    session: AsyncSession, where: Destination, source: BulkReader, keys: BulkReading, *, hard: bool
-) -> int:
-    """Mark (or remove) the documents whose key the source does not have any more; gives how many.
-
-    For a table without a key `keys` reads whole documents, whose hashes are then compared.
-    """
+async def take_keys(session: AsyncSession, source: BulkReader, keys: BulkReading) -> None:
+    """Bring keys of the source for this transaction; what follows compares with them."""
     await session.execute(KEYS)
-    if where.keyed:
-        await _pipe(session, "sync_keys", source, keys)
-    else:
-        await session.execute(SETTINGS)
-        await session.execute(STAGING)
-        await _pipe(session, "sync_staging", source, keys)
-        await session.execute(HASHES, {"entity": where.entity})
+    await _pipe(session, "sync_keys", source, keys)
     await session.execute(ANALYSE)
     await session.execute(JOINS)
-    result: Any = await session.execute(HARD if hard else SOFT, _place(where))
+
+
+async def take_seen(session: AsyncSession, seen: Spool) -> None:
+    """The same with the keys that a run has come across."""
+    await session.execute(KEYS)
+    await copy_from(session, "sync_keys", seen.blocks())
+    await session.execute(ANALYSE)
+    await session.execute(JOINS)
+
+
+async def remove_missing(session: AsyncSession, where: Destination, *, hard: bool, within: str = "") -> int:
+    """Mark (or remove) the documents whose key is not among those taken; gives how many.
+
+    `within` is a condition on the documents `d` that are looked at.
+    """
+    soft = text(f"{SOFT} AND {within}" if within else SOFT)
+    result: Any = await session.execute(HARD if hard else soft, _place(where))
     return int(result.rowcount)
+
+
+async def bring_late(
+    session: AsyncSession, where: Destination, source: BulkReader, selection: Selection, seconds: float
+) -> Counts:
+    """Bring the rows among the keys taken that have no document."""
+    keys = list(await session.scalars(LATE, {**_place(where), "most": MOST_LATE}))
+    counts = Counts()
+    await session.execute(STAGING)
+    for some in _in_parts(keys):
+        async with chunks(source, selection.of(some).documents(seconds)) as found:
+            async for chunk in found:
+                await session.execute(EMPTY)
+                counts += await write(session, replace(where, first=False), chunk.data, chunk.rows)
+    return counts
+
+
+def _in_parts(keys: Sequence[str]) -> list[Sequence[str]]:
+    return [keys[at : at + LATE_AT_ONCE] for at in range(0, len(keys), LATE_AT_ONCE)]
 
 
 async def remove_all(session: AsyncSession, where: Destination, *, hard: bool) -> int:
     """Mark (or remove) all documents of a table that is gone at the source; gives how many."""
     await session.execute(KEYS)
-    result: Any = await session.execute(HARD if hard else SOFT, _place(where))
-    return int(result.rowcount)
+    return await remove_missing(session, where, hard=hard)
 
 
 def _place(where: Destination) -> dict[str, Any]:

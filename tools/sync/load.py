@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tools.errors import QueryFailed, StoreUnavailable
 from tools.jobs.patience import RESTARTING
 from tools.sync.read import unescaped
+from tools.sync.spool import Spool
 
 COPY_BLOCK = 524_288
 GONE_SECONDS = 1.0
@@ -88,6 +89,8 @@ WHERE (
 ON CONFLICT (database_id, table_name, source_key) DO NOTHING
 """)  # noqa: S608 - constants
 
+SEEN = text(f"SELECT string_agg(encode({HASH}, 'hex'), chr(10)) FROM pg_temp.sync_staging s")  # noqa: S608
+
 REJECT = text("""
 INSERT INTO tabletalk.sync_rejects (workspace_id, database_id, job_id, table_name, source_key, reason, raw)
 VALUES (:workspace, :database, :job, :table, :key, :reason, :raw)
@@ -127,6 +130,8 @@ class Destination:
     keyed: bool
     first: bool = False
     """No document of this table is there yet: nothing has to be looked up."""
+    seen: Spool | None = None
+    """Where the keys of a table without one are kept, for documents whose row is gone to be told from them."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -168,6 +173,8 @@ async def _attempt(session: AsyncSession, where: Destination, data: bytes, rows:
             return Counts(read=rows, new=rows)
         changed, restored = (await session.execute(UPDATE, where.parameters)).one()
         new = _rows(await session.execute(INSERT_NEW, where.parameters))
+        if where.seen is not None:
+            where.seen.add((await session.execute(SEEN, {"entity": where.entity})).scalar() or "")
     return Counts(read=rows, new=new, changed=changed, unchanged=rows - new - changed, restored=restored)
 
 

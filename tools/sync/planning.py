@@ -195,9 +195,3 @@ async def _estimate(connector: Connector, reading: Selection, shape: TableSchema
         return await connector.estimate(reading.unordered("1"), ESTIMATE_SECONDS)
     except Upstream:
         return None  # only the progress bar misses it: the read itself says what is wrong
-
-
-async def count_rows(settings: Settings, connector: Connector, selection: Selection) -> int:
-    """Rows the whole table has at the source."""
-    limits = ReadLimits(seconds=settings.query_seconds, rows=1, cell_bytes=1000, total_bytes=100_000)
-    return int((await connector.fetch(selection.counted(), limits)).rows[0][0])

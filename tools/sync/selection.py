@@ -36,19 +36,29 @@ class Selection:
         """The same with more conditions."""
         return replace(self, conditions=(*self.conditions, *conditions))
 
+    def of(self, keys: Sequence[str]) -> "Selection":
+        """The rows with these source keys."""
+        columns = ", ".join(_DIALECTS[self.dialect].quoted(name) for name in self.plan.key)
+        values = ", ".join(f"({', '.join(self._key_values(key))})" for key in keys)
+        return self.and_(f"({columns}) IN ({values})")
+
+    def _key_values(self, key: str) -> list[str]:
+        """The parts of a source key as values of their columns."""
+        columns = [column for name in self.plan.key if (column := self.shape.column(name))]
+        return [
+            _DIALECTS[self.dialect].key_value(column, part)
+            for column, part in zip(columns, compile_postgres.key_parts(self.plan, key), strict=True)
+        ]
+
     def behind(self, key: str) -> "Selection":
         """The rows that come behind the one with this source key."""
         names = _DIALECTS[self.dialect]
-        columns = [column for name in self.plan.key if (column := self.shape.column(name))]
-        values = [
-            names.key_value(column, part)
-            for column, part in zip(columns, compile_postgres.key_parts(self.plan, key), strict=True)
-        ]
-        quoted = [names.quoted(column.name) for column in columns]
+        values = self._key_values(key)
+        quoted = [names.quoted(name) for name in self.plan.key]
         if self.dialect == "postgres":
             return self.and_(f"({', '.join(quoted)}) > ({', '.join(values)})")
         steps = []
-        for at in range(len(columns)):
+        for at in range(len(quoted)):
             same = [f"{quoted[before]} = {values[before]}" for before in range(at)]
             steps.append(" AND ".join([*same, f"{quoted[at]} > {values[at]}"]))
         return self.and_(f"({' OR '.join(steps)})")
@@ -62,21 +72,16 @@ class Selection:
         return BulkReading(self._select(columns), seconds, compile_mysql.line_of(self.plan, self.shape))
 
     def keys(self, seconds: float) -> BulkReading:
-        """The read that gives a line a source key, of all rows whatever is selected."""
-        whole = replace(self, conditions=(), order="", part="")
+        """The read that gives a line a source key."""
         if self.dialect == "postgres":
-            return BulkReading(whole.unordered(compile_postgres.key_text(self.plan, self.shape)), seconds)
+            return BulkReading(self.unordered(compile_postgres.key_text(self.plan, self.shape)), seconds)
         columns = compile_mysql.key_columns(self.plan, self.shape)
-        return BulkReading(whole.unordered(columns), seconds, compile_mysql.key_of_line(self.plan, self.shape))
+        return BulkReading(self.unordered(columns), seconds, compile_mysql.key_of_line(self.plan, self.shape))
 
     def unordered(self, columns: str) -> str:
         """A SELECT of the rows in no order."""
         where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
         return f"SELECT {columns} FROM {_DIALECTS[self.dialect].table(self.shape)}{where}"  # noqa: S608 - quoted names, checked conditions
-
-    def counted(self) -> str:
-        """A SELECT of how many rows the whole table has."""
-        return replace(self, conditions=()).unordered("count(*)")
 
     def highest(self) -> str:
         """A SELECT of the highest watermark of the whole table, and of what stands in for it."""

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from tools.connectors.base import BulkReading
 from tools.errors import QueryTimedOut
 from tools.jobs import Claim
 from tools.jobs.patience import patiently
@@ -17,16 +17,19 @@ from tools.sync import deletes
 from tools.sync.load import Counts, Destination, counts_of, write
 from tools.sync.options import SyncOptions
 from tools.sync.outcome import Report
-from tools.sync.planning import Source, Task, count_rows
+from tools.sync.planning import Source, Task
 from tools.sync.read import Chunk, chunks
+from tools.sync.reconcile import Compared, Doubt, compare, settle
+from tools.sync.selection import Selection
+from tools.sync.spool import Spool
 from tools.sync.state import Resume, finished, read_states, write_state
 from tools.toolbox import Toolbox
 
 ANY = text("SELECT EXISTS (SELECT FROM tabletalk.documents WHERE database_id = :database AND table_name = :table)")
-FORGET_LIVE = text("""
-UPDATE tabletalk.sync_states SET counts = counts - 'live' WHERE database_id = :database AND table_name = :table
+FORGET_SUMS = text("""
+UPDATE tabletalk.sync_states SET counts = counts - 'keys' WHERE database_id = :database AND table_name = :table
 """)
-"""How many documents a table has is known only of runs that came to their end."""
+"""That documents and source hold the same keys is known only after a run that came to its end."""
 FORGET_REJECTS = text("DELETE FROM tabletalk.sync_rejects WHERE database_id = :database AND table_name = :table")
 AT_ONCE = 2
 """Chunks that are written at the same time."""
@@ -92,9 +95,16 @@ async def sync_table(run: Run, task: Task) -> None:
         reading = reading.behind(resume.key)
     elif resume:
         going = going.model_copy(update={"counts": {}})
-    read = reading.documents(run.box.settings.job_seconds)
+    if where.keyed or where.first or run.options.deletes == "off" or run.options.filtered:
+        await _read(run, task, where, going, reading)
+        return
+    with closing(Spool()) as seen:  # equal rows are one document: only the rows themselves tell which are left
+        await _read(run, task, replace(where, seen=seen), going, reading)
+
+
+async def _read(run: Run, task: Task, where: Destination, going: Resume, reading: Selection) -> None:
     async with (
-        chunks(run.source.connector, read, going.chunk + 1) as some,
+        chunks(run.source.connector, reading.documents(run.box.settings.job_seconds), going.chunk + 1) as some,
         _writing(run, task, where, going) as writers,
     ):
         async for chunk in some:
@@ -158,7 +168,7 @@ async def _destination(run: Run, task: Task) -> Destination:
     async def ask() -> bool:
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             await session.execute(FORGET_REJECTS, {"database": database, "table": task.name})
-            await session.execute(FORGET_LIVE, {"database": database, "table": task.name})
+            await session.execute(FORGET_SUMS, {"database": database, "table": task.name})
             return bool((await session.execute(ANY, {"database": database, "table": task.name})).scalar())
 
     return Destination(
@@ -205,26 +215,23 @@ async def _commit(
 
 
 async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> None:
-    """Look for rows that are gone, and write that the table is done."""
+    """Look for rows that are gone, and for such as came unseen, and write that the table is done."""
     counts = counts_of(going.counts)
-    live = await _live(run, task, where, counts)
-    whole = await _missing(run, task, where, counts, live)
+    found = await _compared(run, task, where, counts)
 
     async def once() -> Counts:
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
-            gone, hard = 0, run.options.deletes == "hard"
-            if whole:
+            total = counts
+            if found.doubt or where.seen:
                 await run.tell(task.name, counts, f"{task.name}: looking for rows that are gone")
-                keys = task.selection.keys(run.box.settings.job_seconds) if where.keyed else _everything(run, task)
-                gone = await deletes.remove_missing(session, where, run.source.connector, keys, hard=hard)
-            total = counts + Counts(deleted=gone)
+                total += await _settled(run, session, task, where, found.doubt)
             done = going.model_copy(
                 update={"done": True, "counts": total.as_dict(), "told": run.report.told[task.name]}
             )
             shape = run.source.states[task.name].shape if _partial(run) and task.name in run.source.states else None
-            if not (whole and hard):  # of those removed for good, some may have been marked before
-                done.counts["live"] = live - gone
             values = finished(done, "backfill" if _partial(run) else task.mode, shape or task.shape, task.stamp)
+            if found.sums:
+                values["counts"] = {**values["counts"], "keys": _sums(run, found.sums)}
             if _partial(run):
                 values = {name: values[name] for name in ("resume", "counts", "job_id", "synced_at", "error")}
             await write_state(session, where.workspace, where.database, task.name, **values)
@@ -235,39 +242,50 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> No
     await run.tell("", Counts(), f"{task.name} done")
 
 
-async def _live(run: Run, task: Task, where: Destination, counts: Counts) -> int:
-    """How many documents of the table are not marked as deleted: reckoned from the run before, or counted."""
-    state = run.source.states.get(task.name)
-    before = state.counts.get("live") if state else None
-    if before is not None and not task.full:
-        return int(before) + counts.new + counts.restored
-    async with run.box.store.begin(where.workspace) as session:
-        return await deletes.count_live(session, where)
-
-
-async def _missing(run: Run, task: Task, where: Destination, counts: Counts, live: int) -> bool:
-    """True when documents may have outlived their rows: then keys are compared."""
-    if run.options.deletes == "off" or where.first:
-        return False
-    if not where.keyed:  # equal rows are one document: counting tells nothing
-        return not run.options.filtered
-    if task.full and not run.options.filtered:
+async def _compared(run: Run, task: Task, where: Destination, counts: Counts) -> Compared:
+    """Tell in which keys documents and source may differ."""
+    filtered = run.options.filtered
+    if run.options.deletes == "off" or where.first or not where.keyed:
+        return Compared()
+    if task.full and not filtered:
         # All rows have just been read, so as many documents means the same documents.
-        return live != counts.read or bool(counts.rejected)
+        async with run.box.store.begin(where.workspace) as session:
+            live = await deletes.count_live(session, where)
+        return Compared(Doubt() if live != counts.read or counts.rejected else None)
+    state = run.source.states.get(task.name)
+    before = state.counts.get("keys") if state and not task.full and not counts.new and not counts.restored else None
     try:
-        return live != await count_rows(run.box.settings, run.source.connector, task.selection)
+        return await compare(
+            run.box, run.source.connector, where, task.selection, _sums_before(run, before), some=filtered
+        )
     except QueryTimedOut:
         said = "was not searched for rows that are gone: counting it takes too long (a full sync does)"
         run.report.told[task.name] = ", and ".join(filter(None, (task.told, said)))
-        return False
+        return Compared()
+
+
+def _sums(run: Run, sums: str) -> str:
+    """What is kept of the sums: of a part of a table only that no document had lost its row."""
+    return f"{'some' if run.options.filtered else 'all'} {sums}"
+
+
+def _sums_before(run: Run, kept: str | None) -> str | None:
+    kind, _, sums = (kept or "").partition(" ")
+    return sums if kind == _sums(run, "").strip() else None
+
+
+async def _settled(run: Run, session: AsyncSession, task: Task, where: Destination, doubt: Doubt | None) -> Counts:
+    hard = run.options.deletes == "hard"
+    if where.seen:
+        await deletes.take_seen(session, where.seen)
+        return Counts(deleted=await deletes.remove_missing(session, where, hard=hard))
+    assert doubt is not None
+    return await settle(
+        session, where, run.source.connector, task.selection, doubt, run.box.settings.job_seconds, hard=hard
+    )
 
 
 def _partial(run: Run) -> bool:
     """True for a backfill and the like: it tells nothing of how far the table as a whole is."""
     options = run.options
     return bool(options.range or options.limit or options.offset or options.order_by)
-
-
-def _everything(run: Run, task: Task) -> BulkReading:
-    whole = replace(task.selection, conditions=(), order="", part="")
-    return whole.documents(run.box.settings.job_seconds)

@@ -18,7 +18,7 @@ from tests.tools.sync.conftest import documents, run_sync, told, work
 from tools import databases, jobs, sync
 from tools.errors import QueryTimedOut
 from tools.jobs import Job
-from tools.sync import load, read, table
+from tools.sync import load, read, reconcile, table
 from tools.sync.load import Counts
 from tools.toolbox import Actor, Toolbox
 
@@ -345,14 +345,14 @@ async def test_odd_names(toolbox: Toolbox, actor: Actor, source: Source) -> None
 async def test_rows_that_take_too_long_to_count_are_not_looked_for(
     toolbox: Toolbox, actor: Actor, postgres: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def slow(*_: object) -> int:
+    async def slow(*_: object, **__: object) -> reconcile.Compared:
         raise QueryTimedOut("That took longer than 30 s and was stopped at the database.")
 
     await postgres.run(
         "CREATE TABLE a (id int PRIMARY KEY, updated_at timestamptz NOT NULL); INSERT INTO a VALUES (1, '2026-01-01')"
     )
     await run_sync(toolbox, actor)
-    monkeypatch.setattr(table, "count_rows", slow)
+    monkeypatch.setattr(table, "compare", slow)
     job = await run_sync(toolbox, actor)
     assert (job.state, job.counts["tables"]["public.a"]["read"]) == ("succeeded", 1)
     assert "was not searched for rows that are gone" in job.stage
