@@ -187,7 +187,10 @@ def add_policy(
     database: str,
     table: Annotated[str, typer.Argument(help="Its name, or * for all tables that no other policy names.")],
     where: Annotated[str, typer.Option(help="Which rows are seen: region = {user.region}")] = "",
-    mask: Annotated[list[str] | None, typer.Option(help="A column that is not shown; repeatable.")] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN[=HOW]", help="Not shown, or as hash, last4, constant, year; repeatable."),
+    ] = None,
     hide: Annotated[bool, typer.Option(help="The table is not there at all.")] = False,
     role: Annotated[str | None, typer.Option(help="For viewers, editors or admins; left out, for everybody.")] = None,
     as_json: Json = False,
@@ -203,7 +206,7 @@ def add_policy(
             database,
             table,
             predicate=where,
-            masked=mask or (),
+            masked={name: how or "empty" for name, _, how in (one.partition("=") for one in mask or ())},  # type: ignore[misc]
             hidden=hide,
             role=role,  # type: ignore[arg-type]
         ),

@@ -56,6 +56,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 def _text(cell: object) -> str:
     if cell is None:
         return ""
+    if isinstance(cell, dict):
+        return ", ".join(f"{name}={value}" for name, value in cell.items())
     return ", ".join(map(str, cell)) if isinstance(cell, (tuple, list)) else str(cell)
 
 

@@ -31,7 +31,12 @@ class Secrets:
         self._cipher = AESGCM(derived)
         self.signing_key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"tabletalk tokens").derive(key.encode())
         """Signs access tokens; of its own, so that a token tells nothing about credentials."""
+        self._mask_key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"tabletalk masks").derive(key.encode())
         self.key_id = hashlib.blake2b(derived, digest_size=KEY_ID).digest()
+
+    def mask_key(self, workspace_id: UUID) -> str:
+        """The key of a workspace's pseudonyms: who knows a value cannot tell its pseudonym without it."""
+        return hashlib.blake2b(workspace_id.bytes, key=self._mask_key, digest_size=16).hexdigest()
 
     def seal(self, plain: str, workspace_id: UUID, row_id: UUID) -> bytes:
         """Encrypt `plain` so that only the same workspace and row can open it."""

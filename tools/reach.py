@@ -6,8 +6,9 @@ person, `region = {user.region}`; tools.queries.barrier puts it into every query
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,6 +23,12 @@ from tools.toolbox import Actor, Toolbox
 EVERY_TABLE = "*"
 """In place of a table's name: all tables that no other policy of the person names."""
 
+Mask = Literal["empty", "constant", "hash", "last4", "year"]
+"""What is shown in a column's place: nothing, ***, a pseudonym, its last four characters, the year of a date."""
+
+STRICTEST: tuple[Mask, ...] = ("empty", "constant", "hash", "last4", "year")
+"""Of several masks of one column, the first of these holds."""
+
 VIEWS = ("view", "materialized view")
 
 
@@ -35,8 +42,8 @@ class Policy(Frozen):
     """None: for everybody."""
     predicate: str = ""
     """Which rows are seen, in the database's own SQL; empty for all."""
-    masked: tuple[str, ...] = ()
-    """Columns whose values are not shown."""
+    masked: dict[str, Mask] = {}  # noqa: RUF012  # pydantic copies it
+    """Column -> what is shown in place of its values."""
     hidden: bool = False
     """Whether the table is not there at all."""
 
@@ -45,7 +52,7 @@ class Rule(Frozen):
     """What holds for one table, of all policies together."""
 
     predicates: tuple[str, ...] = ()
-    masked: tuple[str, ...] = ()
+    masked: dict[str, Mask] = {}  # noqa: RUF012  # pydantic copies it
     hidden: bool = False
 
     @property
@@ -113,11 +120,19 @@ def reach_of(policies: Sequence[Policy], actor: Actor, database: str) -> Reach:
         before = rules.get(policy.table, FREE)
         rules[policy.table] = Rule(
             predicates=(*before.predicates, policy.predicate) if policy.predicate else before.predicates,
-            masked=tuple(sorted({*before.masked, *policy.masked})),
+            masked=strictest([before.masked, policy.masked]),
             hidden=before.hidden or policy.hidden,
         )
     asked = any(rule.predicates for rule in rules.values())
     return Reach(database=database, rules=rules, attributes=actor.attributes if asked else {}, only=actor.tables)
+
+
+def strictest(several: Iterable[Mapping[str, Mask]]) -> dict[str, Mask]:
+    """Each column's strictest mask of several, by the columns' names."""
+    found: dict[str, Mask] = {}
+    for column, mask in sorted(pair for masks in several for pair in masks.items()):
+        found[column] = min(mask, found.get(column, mask), key=STRICTEST.index)
+    return found
 
 
 async def read_policies(memo: Memo, session: AsyncSession, database_id: UUID, version: int) -> tuple[Policy, ...]:
@@ -134,7 +149,7 @@ async def read_policies(memo: Memo, session: AsyncSession, database_id: UUID, ve
                 table=row.table_name,
                 role=row.role,
                 predicate=row.predicate,
-                masked=tuple(row.masked),
+                masked=row.masked,
                 hidden=row.hidden,
             )
             for row in rows

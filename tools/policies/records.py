@@ -1,6 +1,6 @@
 """Policies are checked before they are kept, and what training had learned of a masked column is forgotten with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import get_args
 from uuid import UUID, uuid4
@@ -11,9 +11,10 @@ from tools import audit, databases, schemas
 from tools.connectors.base import Dialect, Frozen, TableSchema
 from tools.databases import Database
 from tools.errors import Invalid, NotFound, QueryRejected
+from tools.queries import masks
 from tools.queries.barrier import PLACEHOLDER
 from tools.queries.guard import check
-from tools.reach import EVERY_TABLE, Reach, Rule
+from tools.reach import EVERY_TABLE, STRICTEST, Mask, Reach, Rule
 from tools.rights import may_manage
 from tools.schemas.catalog import TrainedTable
 from tools.schemas.tables import BUMP, known, pick
@@ -29,7 +30,8 @@ class Kept(Frozen):
     table: str
     role: Role | None
     predicate: str
-    masked: tuple[str, ...]
+    masked: dict[str, Mask]
+    """Column -> what is shown in place of its values."""
     hidden: bool
     created_at: datetime
     created_by: str | None
@@ -38,7 +40,7 @@ class Kept(Frozen):
         whom = f"{self.role}s" if self.role else "everybody"
         what = ["nothing of it is seen"] if self.hidden else []
         what += [f"rows where {self.predicate}"] if self.predicate else []
-        what += [f"without {', '.join(self.masked)}"] if self.masked else []
+        what += [f"masked {_listed(self.masked)}"] if self.masked else []
         return f"{self.database}.{self.table} for {whom}: {'; '.join(what) or 'everything'}"
 
 
@@ -49,14 +51,15 @@ async def add_policy(
     table: str,
     *,
     predicate: str = "",
-    masked: Sequence[str] = (),
+    masked: Mapping[str, Mask] | Sequence[str] = (),
     hidden: bool = False,
     role: Role | None = None,
 ) -> Kept:
     """Keep a policy of a table, or with `*` of all tables that have none; it holds from the next query on.
 
     `predicate` is a condition in the database's own SQL, attributes written {user.name}. QueryRejected or Invalid
-    says what is wrong with it. A table whose columns are masked is trained anew without them.
+    says what is wrong with it. Columns that are `masked` by name alone come empty. A table whose columns are masked is
+    trained anew without them.
     """
     may_manage(actor, "make policies")
     if role is not None and role not in get_args(Role):
@@ -66,7 +69,7 @@ async def add_policy(
     named = None if table.strip() == EVERY_TABLE else pick(about.tables, table, database)
     if named is None and (masked or not (predicate or hidden)):
         raise Invalid("A policy of every table hides them or has a condition; columns are masked table by table.")
-    columns = _columns(named.shape, masked) if named is not None else ()
+    columns = _columns(named.shape, masked) if named is not None else {}
     if predicate.strip():
         _try(target.dialect, [one.shape for one in about.tables], named.shape if named else None, predicate.strip())
     row = PolicyRow(
@@ -77,7 +80,7 @@ async def add_policy(
         table_name=named.shape.qualified_name if named else EVERY_TABLE,
         role=role,
         predicate=predicate.strip(),
-        masked=list(columns),
+        masked=columns,
         hidden=hidden,
     )
     policy_id = row.id
@@ -133,16 +136,28 @@ async def remove_policy(box: Toolbox, actor: Actor, policy_id: UUID) -> Kept:
 
 def _told(row: PolicyRow) -> str:
     whom = row.role or "everybody"
-    return f"for {whom}: rows {row.predicate or 'all'}; masked {', '.join(row.masked) or 'none'}; hidden {row.hidden}"
+    return f"for {whom}: rows {row.predicate or 'all'}; masked {_listed(row.masked) or 'none'}; hidden {row.hidden}"
 
 
-def _columns(shape: TableSchema, masked: Sequence[str]) -> tuple[str, ...]:
-    """The columns by their exact names; NotFound names the first that the table does not have."""
+def _listed(masked: Mapping[str, Mask]) -> str:
+    return ", ".join(column if mask == "empty" else f"{column} ({mask})" for column, mask in sorted(masked.items()))
+
+
+def _columns(shape: TableSchema, masked: Mapping[str, Mask] | Sequence[str]) -> dict[str, Mask]:
+    """The masks by the columns' exact names; NotFound names the first that the table does not have."""
     names = {column.name.lower(): column.name for column in shape.columns}
-    for column in masked:
-        if column.strip().lower() not in names:
+    wanted: dict[str, str] = dict(masked) if isinstance(masked, Mapping) else dict.fromkeys(masked, "empty")
+    found: dict[str, Mask] = {}
+    for column, word in wanted.items():
+        name = names.get(column.strip().lower())
+        if name is None:
             raise NotFound(f"No column {column!r} in {shape.qualified_name}; it has {', '.join(names.values())}.")
-    return tuple(dict.fromkeys(names[column.strip().lower()] for column in masked))
+        mask = next((one for one in STRICTEST if one == word), None)
+        if mask is None:
+            raise Invalid(f"No mask {word!r}; one of: {', '.join(STRICTEST)}.")
+        masks.check(shape, name, mask)
+        found[name] = mask
+    return found
 
 
 def _try(dialect: Dialect, shapes: Sequence[TableSchema], shape: TableSchema | None, predicate: str) -> None:
@@ -169,7 +184,7 @@ def _quoted(name: str, dialect: Dialect) -> str:
     return mark + name.replace(mark, mark * 2) + mark
 
 
-def _learned(table: TrainedTable, columns: Sequence[str]) -> bool:
+def _learned(table: TrainedTable, columns: Iterable[str]) -> bool:
     """Whether training read values of any of `columns`."""
     read = {*table.values, *(name for sample in table.samples for name in sample)}
     return any(column in read for column in columns)

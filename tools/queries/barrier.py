@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from tools.connectors.base import Dialect, TableSchema
 from tools.errors import NotAllowed, QueryRejected
+from tools.queries import masks
 from tools.queries.labels import fold
 from tools.queries.names import Names
 from tools.queries.syntax import generate, is_dual, parse, tokenize
@@ -159,20 +160,16 @@ def _selection(inner: exp.Expr, shape: TableSchema, rule: Rule, dialect: Dialect
     select = parse(FENCED[dialect], tokenize(FENCED[dialect], dialect), dialect)
     select.args["from_"].set("this", inner)
     if rule.masked:
-        select.set("expressions", [_shown(column.name, rule) for column in shape.columns])
+        select.set("expressions", [_shown(column.name, rule, dialect) for column in shape.columns])
     if rule.predicates:
         wanted = [predicate_of(text, dialect, shape, reach.attributes) for text in rule.predicates]
         select.set("where", exp.Where(this=exp.and_(*wanted, copy=False, wrap=False)))
     return select
 
 
-def _shown(column: str, rule: Rule) -> exp.Expr:
-    name = exp.column(exp.to_identifier(column, quoted=True))
-    if column not in rule.masked:
-        return name
-    # NULL of the column's own type.
-    never = exp.Case(ifs=[exp.If(this=exp.false(), true=name)])
-    return exp.alias_(never, exp.to_identifier(column, quoted=True))
+def _shown(column: str, rule: Rule, dialect: Dialect) -> exp.Expr:
+    mask = rule.masked.get(column)
+    return masks.shown(column, mask, dialect) if mask else exp.column(exp.to_identifier(column, quoted=True))
 
 
 def _is_behind(node: exp.Expr, known: Mapping[tuple[str, str], TableSchema], dialect: Dialect, reach: Reach) -> bool:
@@ -209,11 +206,13 @@ def _refuse_homonyms(tree: exp.Expr, dialect: Dialect, catalog: Sequence[TableSc
 
 def _refuse_masked(names: Names, dialect: Dialect, reach: Reach) -> None:
     for column, base, name in names.reads:
-        masked = {fold(exp.to_identifier(one, quoted=True), dialect) for one in reach.rule_of(base).masked}
+        rule = reach.rule_of(base)
+        masked = {fold(exp.to_identifier(one, quoted=True), dialect): mask for one, mask in rule.masked.items()}
         parent = column.parent
         shown = isinstance(parent, exp.Select) and column.arg_key == "expressions"
         named = isinstance(parent, exp.Alias) and isinstance(parent.parent, exp.Select)
-        if name in masked and not (shown or named):
+        counted = isinstance(parent, exp.Group) and masked.get(name) in masks.GROUPABLE
+        if name in masked and not (shown or named or counted):
             raise QueryRejected(
                 f"{name!r} of {base.name} is masked for you: it may stand in the select list, and nowhere else."
             )

@@ -13,7 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from tools.connectors.base import Dialect, Frozen, TableSchema
 from tools.errors import NotAllowed, QueryRejected
-from tools.queries import allowed, bounds
+from tools.queries import allowed, bounds, masks
 from tools.queries.barrier import check_barriers, raise_barriers
 from tools.queries.names import Names
 from tools.queries.nodes import NodeJudge, check_types, unknown_function
@@ -101,6 +101,7 @@ def _check(
         check_types(foreign, catalog or ())
     names = Names(dialect, catalog if catalog is None else reach.visible(catalog))
     names.resolve(tree)
+    masks.refuse_key(text)
     if reach.restricted:
         if catalog is None:
             raise QueryRejected("This database has policies, and its tables are not known yet; refresh it first.")

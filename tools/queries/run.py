@@ -9,7 +9,7 @@ from tools import databases, telemetry
 from tools.connectors.base import Connector, Dialect, Frozen, ReadLimits, ResultColumn, Rows
 from tools.databases import Database
 from tools.errors import AssistantError, QueryRejected, Upstream
-from tools.queries import history
+from tools.queries import history, masks
 from tools.queries.figures import noted
 from tools.queries.guard import CheckedSQL, Limits, check
 from tools.queries.shapes import Sight, sight
@@ -68,7 +68,7 @@ async def run(
         entry.verdict = "allowed"
         entry.tables = [_qualified(*table) for table in checked.tables]
         entry.sql_executed = checked.limited(box.settings.query_rows + 1)
-        rows, estimate = await _read(box, connector, entry.sql_executed, estimated)
+        rows, estimate = await _read(box, connector, _keyed(box, actor, entry.sql_executed), estimated)
         entry.rows, entry.truncated, entry.milliseconds = len(rows.rows), rows.truncated, rows.milliseconds
         entry.result = rows.model_dump(mode="json")
     except QueryRejected as error:
@@ -156,9 +156,14 @@ def _unseen(seen: Sight, checked: CheckedSQL, rows: Rows) -> tuple[str, ...]:
     found = [f"Of {', '.join(parts)}, only what you may see."] if parts else []
     names = {column.name for column in rows.columns} | {column for _, column in checked.columns}
     for name, rule in rules.items():
-        if masked := [column for column in rule.masked if column in names]:
+        if masked := [column + masks.SHOWN[mask] for column, mask in rule.masked.items() if column in names]:
             found.append(f"Masked for you in {name}: {', '.join(masked)}.")
     return tuple(found)
+
+
+def _keyed(box: Toolbox, actor: Actor, sql: str) -> str:
+    """The text to send, with the workspace's key of pseudonyms where a mask asks for it."""
+    return sql.replace(masks.KEY, box.secrets.mask_key(actor.workspace_id)) if masks.KEY in sql else sql
 
 
 def _warnings(rows: Rows, database: Database) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def _less(table: TrainedTable, rule: Rule) -> TrainedTable:
     return table.model_copy(update=changes)
 
 
-def without(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+def without(row: Mapping[str, Any], columns: Collection[str]) -> dict[str, Any]:
     """A row without some of its columns."""
     return {name: value for name, value in row.items() if name not in columns}
 

@@ -12,6 +12,7 @@ from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
 from tools import policies
 from tools.policies import Kept
+from tools.reach import Mask
 from tools.toolbox import Role
 
 router = APIRouter(prefix="/policies", tags=["policies"], route_class=KeepingRoute)
@@ -33,8 +34,8 @@ class NewPolicy(Body):
     """`*` for all tables that have none of their own."""
     predicate: str = Field(default="", max_length=5000)
     """Which rows are seen: a condition in the database's SQL; attributes of a person as {user.name}."""
-    masked: tuple[str, ...] = Field(default=(), max_length=200)
-    """Columns whose values are not seen."""
+    masked: dict[str, Mask] = Field(default_factory=dict, max_length=200)
+    """Column -> what is shown in place of its values: nothing, ***, a pseudonym, its last four, the year of a date."""
     hidden: StrictBool = False
     """Nothing of the table is seen."""
     role: Role | None = None

@@ -145,6 +145,23 @@ async def test_what_was_learned_of_a_masked_column_is_forgotten(
     assert (await queries.run(toolbox, actor, firm, "SELECT grade FROM staff WHERE id = 1")).rows == (("G1",),)
 
 
+async def test_a_pseudonym_is_the_same_each_time_and_another_for_another_team(
+    toolbox: Toolbox, actor: Actor, viewer: Actor, stranger: Actor, firm: str
+) -> None:
+    kept = await policies.add_policy(
+        toolbox, actor, firm, "staff", masked={"nickname": "hash", "grade": "last4"}, role="viewer"
+    )
+    assert str(kept) == "firm.public.staff for viewers: masked grade (last4), nickname (hash)"
+    sql = "SELECT nickname FROM staff WHERE id IN (1, 2) ORDER BY id"
+    first, again = [await queries.run(toolbox, viewer, firm, sql) for _ in range(2)]
+    assert first.rows == again.rows and len(set(first.rows)) == 2
+    assert first.warnings == ("Masked for you in staff: nickname (pseudonym).",)
+    key = toolbox.secrets.mask_key(actor.workspace_id)
+    assert key != toolbox.secrets.mask_key(stranger.workspace_id)
+    kept_query = await queries.get_query(toolbox, viewer, first.id)
+    assert key not in kept_query.model_dump_json() and "Nick1" not in kept_query.model_dump_json()
+
+
 async def test_history_shows_what_was_read_under_the_same_policies(
     toolbox: Toolbox, actor: Actor, viewer: Actor, firm: str
 ) -> None:
@@ -188,6 +205,8 @@ async def test_examples_of_what_is_not_seen_are_not_told(
         ({"predicate": "region = {user.}"}, QueryRejected, "cannot be a policy"),
         ({"masked": ["salary"]}, NotFound, "salary"),
         ({"table": "*", "masked": ["id"]}, Invalid, "table by table"),
+        ({"masked": {"grade": "blur"}}, Invalid, "No mask 'blur'; one of: empty"),
+        ({"masked": {"grade": "year"}}, Invalid, "'grade' of staff is no date"),
         ({"table": "*"}, Invalid, "every table"),
         ({"table": "*", "predicate": "tenant = 1"}, QueryRejected, "fits no table"),
         ({"role": "owner"}, Invalid, "owner"),

@@ -35,7 +35,7 @@ FOLDER = Path(__file__).parent
 RULES = {
     "customers": Rule(predicates=("country = {user.country}",)),
     "orders": Rule(predicates=("customer_id IN (SELECT id FROM customers WHERE country = {user.country})", "id < 190")),
-    "employees": Rule(predicates=("department IN ({user.departments})",), masked=("salary",)),
+    "employees": Rule(predicates=("department IN ({user.departments})",), masked={"salary": "empty"}),
     "canary": Rule(hidden=True),
 }
 ATTRIBUTES = {"country": "DE", "departments": "sales, build"}

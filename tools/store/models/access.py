@@ -113,7 +113,8 @@ class PolicyRow(Owned, Row):
     role: Mapped[str | None]
     predicate: Mapped[str] = mapped_column(server_default="")
     """In the database's own SQL, with attributes as {user.region}."""
-    masked: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    masked: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """Column -> what is shown in its place."""
     hidden: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
