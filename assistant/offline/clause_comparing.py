@@ -488,6 +488,10 @@ class Comparing(Values):
             more.append(self.peek(1).value)  # type: ignore[arg-type]
             self.at += 2
         numbered = prior.kind == "table" and prior.end == item.start and self.pending is None
+        placed = self._logic(prior, "of") and prior.text.lower() in ("in", "during", "of", "for")
+        years = all(isinstance(value, int) and 1900 <= value <= 2100 for value in more)
+        if placed and years and len(more) > 1 and self.pending is not None and not self._dated(self.pending):
+            self.pending = None
         if len(more) > 1 and not (numbered and self.peek().kind not in ("table", "column")):
             self.listed(more)
             return
@@ -519,7 +523,6 @@ class Comparing(Values):
             self.at += 1
             self.compare(op, "", number)
             return
-        placed = self._logic(prior, "of") and prior.text.lower() in ("in", "during", "of", "for")
         year = isinstance(number, int) and 1900 <= number <= 2100 and self.peek().kind not in ("table", "column")
         if placed and year and self.pending is not None and not self._dated(self.pending):
             self.pending = None

@@ -32,7 +32,9 @@ class Naming(Row):
         spot = 1
         while self._logic(self.peek(spot), "of", "any"):
             spot += 1
-        if item.score < 0.72 and self.sketch.subject is not None and self.peek(spot).kind in ("table", "value", "text"):
+        weak = item.score < 0.72 and self.sketch.subject is not None
+        ahead = self.peek(spot)
+        if weak and (ahead.kind in ("table", "value", "text") or ahead.is_op("superlative", "compare")):
             self.sketch.verbs.append(item.text.lower())  # `play` before `sports`: the verb only says how they are tied
             self.at += 1
             return
@@ -267,6 +269,7 @@ class Naming(Row):
             and self.peek(1).start == item.end
             and self.peek(1).score >= WEAK
             and not self._happens(self.peek(1))
+            and not self.peek(2).is_op("compare")
         ):
             near = self.table(item)
             self.at += 2
@@ -426,7 +429,7 @@ class Naming(Row):
         return next((op.value for op in ops if op.kind == "superlative"), "")
 
     def _is_aggregate(self, prior: Item) -> bool:
-        if self._logic(prior, "relative"):
+        if self._logic(prior, "relative") or (self.sketch.who and not self.sketch.picks):
             return False
         if prior.is_op("ask") and prior.start > 0:
             return True

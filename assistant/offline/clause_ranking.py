@@ -397,6 +397,10 @@ class Ranking(Comparing):
         if op.value in ("up", "down", "alphabet"):
             spot = self.at
             self.skip("logic.of", "order.by", "group.by")
+            if op.value == "alphabet" and (way := self.peek().op) and way.kind == "order":
+                op = way  # `alphabetically descending by name`
+                self.at += 1
+                self.skip("logic.of", "order.by", "group.by")
             if not self.order_keys(op.value == "down"):
                 self.at = spot
                 if not self.sketch.orders and self._implied_order(item.text):

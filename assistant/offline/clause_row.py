@@ -201,7 +201,7 @@ class Row:
         if pick.var is None or pick.agg:
             return False
         entries = [self.lexicon.column(link.ref) for link in pick.var.links if link.column]
-        return any(e.temporal or (e.number and e.lemmas & YEARLY) for e in entries)
+        return any(e.temporal or e.yearly or (e.number and e.lemmas & YEARLY) for e in entries)
 
     def _summable(self, item: Item) -> bool:
         link = item.links[0]

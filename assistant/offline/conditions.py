@@ -16,6 +16,7 @@ from assistant.offline.sketch import DURATION, Lack, Operand, Pick, Subquery, Te
 from assistant.offline.tokens import plain, stem
 from tools.schemas.vocabulary import lemma
 
+COMPARING = frozenset({"<", ">", "<=", ">=", "=", "<>"})
 TURNED: dict[str, str] = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
@@ -179,7 +180,12 @@ class Conditions:
         if isinstance(value, Subquery):
             query = self.subquery(value, exprs[0]) if value.agg else None
             return Compare(exprs[0], self._op(test.op), query) if query else None
-        return Compare(exprs[0], self._op(test.op), self._scalar(value))
+        made = tuple(
+            Compare(exprs[0], self._op(test.op), self._scalar(each))
+            for each in test.values
+            if not isinstance(each, Pick | Subquery)
+        )
+        return made[0] if len(made) == 1 else Any(made)
 
     def _op(self, op: str) -> Operator:
         return op  # type: ignore[return-value]
@@ -245,9 +251,9 @@ class Conditions:
     def _period(self, expr: Expr, op: str, period: Period) -> Condition:
         assert expr.ref is not None
         entry = self.m.lexicon.column(expr.ref)
-        if entry.number:
-            years = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", "<>": "<>"}
-            return Compare(expr, self._op(years.get(op, "=")), period.start.year)
+        if entry.number or entry.yearly:
+            year = period.start.year
+            return Compare(expr, self._op(op if op in COMPARING else "="), str(year) if entry.yearly else year)
         if (
             (period.end - period.start).days == 1
             and entry.column.family != "datetime"

@@ -36,6 +36,8 @@ class Grammar:
     measure_columns: Mapping[str, tuple[str, ...]]
     follow_up: Mapping[str, tuple[str, ...]]
     people: frozenset[str]
+    """Words for people, be the table called otherwise."""
+    persons: frozenset[str]
     """Words for tables of people, whom `who` asks for."""
     opening: Mapping[str, frozenset[str]]
     """Where an opening may stand within a sentence: verbs, what follows them, and what may not go before."""
@@ -76,6 +78,7 @@ def grammar(language: str = "english") -> Grammar:
         measure_columns={name: tuple(words) for name, words in raw["measure_columns"].items()},
         follow_up={name: tuple(words) for name, words in raw["follow_up"].items()},
         people=frozenset(raw["people"]["words"]),
+        persons=frozenset({*raw["people"]["words"], *raw["people"]["more"]}),
         opening={name: frozenset(words) for name, words in raw["opening"].items()},
         articles=frozenset(raw["unknown"]["articles"]),
         verb_openings=frozenset(raw["unknown"]["verb_openings"]),

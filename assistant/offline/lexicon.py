@@ -79,6 +79,13 @@ class ColumnEntry:
         )
 
     @cached_property
+    def yearly(self) -> bool:
+        """True for a year that is kept as text."""
+        return self.column.family == "text" and "year" in self.lemmas and bool(self.values) and all(
+            value.isdigit() and len(value) == 4 for value in self.values
+        )  # fmt: skip
+
+    @cached_property
     def identifier(self) -> bool:
         """True for keys and codes, whose sum or average would mean nothing."""
         return self.is_key or bool(
@@ -302,6 +309,13 @@ def _column_lemmas(name: str, table: str) -> tuple[str, ...]:
         head, tail = name[:-2].lower(), name[-2:].lower()
         if tail in ("no", "nr", "id") and len(head) >= 2 and table.lower().startswith(head):
             words = [lemma(word) for word in split_name(table)] + ["id" if tail == "id" else "number"]
+    if (
+        name.lower().endswith("id")
+        and len(name) >= 5
+        and "_" not in name
+        and table.lower().startswith(name[:-2].lower())
+    ):
+        words = [*(lemma(word) for word in split_name(table)), "id"]  # natid of nations
     if len(words) == 1 and len(name) <= 3 and name.lower().endswith("id") and name.lower() != "id":
         words = ["id"]  # aid, eid, rid
     if len(words) == 2 and len(words[0]) == 1 and table.lower().startswith(words[0]):

@@ -61,6 +61,8 @@ def links_at(lexicon: Lexicon, tokens: Sequence[Token], start: int) -> list[Item
         text = " ".join(token.text for token in span)
         if len(span) == 1 and span[0].lower in _NAMING:
             continue
+        if start == 0 and len(tokens) > end and span[0].lower in _ORDERING and not _whole(lexicon, span):
+            continue
         if tables:
             items.append(Item("table", start, end, text, links=tables, alt=columns))
         if columns:
@@ -89,6 +91,11 @@ def shared_head(lexicon: Lexicon, tokens: Sequence[Token], start: int) -> Item |
     return None
 
 
+def _whole(lexicon: Lexicon, span: Sequence[Token]) -> bool:
+    """True for several words that are a name as they stand: `List price of all products`."""
+    return len(span) > 1 and bool(_squeezed(lexicon, span))
+
+
 def _squeezed(lexicon: Lexicon, span: Sequence[Token]) -> Sequence[TableEntry | ColumnEntry]:
     text = "".join(c for token in span for c in token.lower if c.isalnum())
     if len(text) < 3:
@@ -99,6 +106,8 @@ def _squeezed(lexicon: Lexicon, span: Sequence[Token]) -> Sequence[TableEntry | 
 
 _NAMING = frozenset({"named", "called", "titled", "has", "have", "live", "lives", "living", "lived"})
 """Words that lead to a value and name no column, though they share a stem with one."""
+_ORDERING = frozenset({"show", "list", "find", "give", "return", "display", "describe", "get", "tell", "fetch"})
+"""Words that open a question as orders: a table may be called so, but is not meant there."""
 JOINING = frozenset({"of", "the", "a", "per", "they", "were", "was", "it", "is", "are", "their", "its"})
 
 
@@ -137,11 +146,21 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
         columns.extend(
             Link(t.name, NAME, score=0.9) for t in lexicon.tables.values() if t.name not in tabled and t.named
         )
+    if [lemma(word) for word in content] == ["id"]:
+        columns = _with_keys(lexicon, columns)
     if [lemma(word) for word in content] == ["full", "name"] and not any(link.score > 0.9 for link in columns):
         columns = [Link(t.name, NAME, score=1.0) for t in lexicon.tables.values() if len(t.display) > 1] or columns
     if len(content) == 1 and any(link.score >= 0.97 for link in tables):
         columns = [c for c in columns if c.score >= 0.95 or not _participle(lexicon, c)]
     return _best(tables), _best(columns)
+
+
+def _with_keys(lexicon: Lexicon, columns: list[Link]) -> list[Link]:
+    """For `ids`: the key of each table is meant as much as a column that is called just so."""
+    keys = [(t.name, t.key[0]) for t in lexicon.tables.values() if len(t.key) == 1 and t.key[0].lower().endswith("id")]
+    return [link for link in columns if (link.table, link.column) not in keys] + [
+        Link(table, key, score=1.0) for table, key in keys
+    ]
 
 
 def _people(lexicon: Lexicon, word: str) -> list[Link]:

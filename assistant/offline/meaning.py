@@ -45,7 +45,7 @@ class Meaning:
         ):
             link = self.assignment.link(pick.var)
             if link:
-                return link.table
+                return self._person(link.table)
         for pick in self.sketch.picks:
             if pick.measure and (found := measure(pick.measure, "", self.assignment.tables, self.lexicon, self.graph)):
                 return found[0].table
@@ -55,7 +55,7 @@ class Meaning:
         """For `who`, the nearest table of people when the subject is none."""
         if not self.sketch.who or self.sketch.picks:
             return table
-        people = grammar().people
+        people = grammar().persons
 
         def person(name: str) -> bool:
             return self.lexicon.tables[name].words[-1].lemma in people

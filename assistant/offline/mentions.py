@@ -13,6 +13,8 @@ from assistant.offline.periods import period_at
 from assistant.offline.tokens import Token, plain
 from assistant.offline.understanding import Probe
 
+OWN_NAME = 0.97
+"""From here on a table is called by its own name."""
 BREADTH = 4
 """Covers kept for a question."""
 
@@ -44,6 +46,22 @@ def covers(lexicon: Lexicon, tokens: Sequence[Token], today: date, found: Mappin
     return [Cover(path, score) for score, path in sorted(best[-1], key=lambda pair: -pair[0])[:BREADTH]]
 
 
+def _dated(lexicon: Lexicon, item: Item, token: Token) -> bool:
+    """True for `sold` where a date tells when: what was done, no number of pieces."""
+    entries = [lexicon.column(link.ref) for link in item.links if link.score >= 0.6]
+    return item.end == item.start + 1 and any(
+        entry.column.family in ("date", "datetime") and token.lemma in entry.lemmas for entry in entries
+    )
+
+
+def _is_table(item: Item, named: Sequence[Item], tokens: Sequence[Token]) -> bool:
+    """True for a value in plain lower case that is a table's own name as well: `papers`, where a type is `Paper`."""
+    plainly = not any(token.capital or token.kind == "quoted" for token in tokens[item.start : item.end])
+    return plainly and any(
+        other.end == item.end and other.kind == "table" and other.score >= OWN_NAME for other in named
+    )
+
+
 _MEMBERS = frozenset({"member", "members"})
 _BODIES = frozenset({"staff", "faculty", "crew", "team", "board", "cast", "family", "committee", "personnel"})
 """Words for a body of people: its members are the people themselves."""
@@ -60,7 +78,8 @@ def _arcs(  # noqa: C901  # one list of cases
     named = links_at(lexicon, tokens, start)
     for end, op in phrases_at(tokens, start):
         if op.kind == "measure" and any(
-            item.end >= end and item.kind == "column" and item.score >= 0.8 for item in named
+            item.end >= end and item.kind == "column" and (item.score >= 0.8 or _dated(lexicon, item, token))
+            for item in named
         ):
             continue
         strength = _STRENGTH.get(op.kind, 0.75) * (0.4 if op.weak else 1.0)
@@ -78,7 +97,10 @@ def _arcs(  # noqa: C901  # one list of cases
     arcs.extend((item, _worth(item, tokens)) for item in named)
     if token.kind == "word" and (shared := shared_head(lexicon, tokens, start)):
         arcs.append((shared, 1.5))
-    arcs.extend((item, _worth(item, tokens)) for item in values_at(lexicon, tokens, start, looked))
+    arcs.extend(
+        (item, _worth(item, tokens) * (0.75 if _is_table(item, named, tokens) else 1.0))
+        for item in values_at(lexicon, tokens, start, looked)
+    )
     if token.kind == "word" and token.lower in grammar().period["units"]:
         bucket = Op("bucket", grammar().period["units"][token.lower])
         arcs.append((Item("op", start, start + 1, token.text, bucket), 0.4))

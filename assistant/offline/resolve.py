@@ -240,7 +240,7 @@ def implied(hint: str, lexicon: Lexicon, tables: Iterable[str]) -> list[Link]:
     return found[:12]
 
 
-def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:  # noqa: C901  # one list of cases
+def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:  # noqa: C901, PLR0911  # one list of cases
     if hint == "place":
         return max((PLACES.get(word, 0.0) for word in entry.lemmas), default=0.0)
     if hint == "amount":
@@ -256,6 +256,8 @@ def _kind_score(hint: str, entry: ColumnEntry, lexicon: Lexicon) -> float:  # no
     if hint in ("time", "recent"):
         if entry.column.family in ("date", "datetime") or (entry.temporal and entry.column.family == "text"):
             return 0.75 + _usual_date(entry, lexicon)
+        if entry.yearly:
+            return 0.7
         if (
             entry.number
             and not entry.is_key
@@ -339,7 +341,7 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
         gain += 0.25
     if need == "summed" and (not entry.number or entry.identifier):
         gain -= 1.8
-    if need == "ordered" and not (entry.number or entry.temporal):
+    if need == "ordered" and not (entry.number or entry.temporal or entry.yearly):
         gain -= 0.8
     if need == "ordered" and entry.identifier:
         gain -= 1.2
