@@ -8,16 +8,12 @@ Median wanted: 300 ms or less; resident memory of the idle web process: 350 MB o
 import argparse
 import shutil
 import statistics
-import tempfile
-from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.assistant.chat.conftest import CHROMIUM, open_chat, serving
-from tests.openai_stub import Say, serve
-from tools.embedded import servers
-from tools.settings import Settings
-from tools.store.session import migrate
+from tests.assistant.chat.conftest import CHROMIUM, open_chat
+from tests.benchmarks.place import place, resident
+from tests.openai_stub import Say
 
 WATCH = """
 () => {
@@ -37,24 +33,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--turns", type=int, default=15)
     turns = parser.parse_args().turns
-    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as folder, serve() as stub:
-        home = Path(folder)
-        home.chmod(0o711)
-        with servers(Settings(home=home, _env_file=None)) as settings:
-            assert settings.database_url is not None
-            migrate(settings.database_url.get_secret_value())
-            with serving(settings, stub, "", home) as site, sync_playwright() as playwright:
-                chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-                page = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM).new_page()
-                open_chat(page, site.url)
-                print(f"idle web process: {resident(site.web.pid):.0f} MB")
-                times = []
-                for turn in range(turns):
-                    stub.script[:] = [Say(f"word{turn}x " + "and more " * 20)]
-                    times.append(ask(page, f"word{turn}x"))
-                print(f"first turn: {times[0]:.0f} ms")
-                print(f"Enter to first word: median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms")
-                print(f"after {turns} turns: {resident(site.web.pid):.0f} MB")
+    with place() as here, here.product() as site, sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        page = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM).new_page()
+        open_chat(page, site.url)
+        print(f"idle web process: {resident(site.web.pid):.0f} MB")
+        times = []
+        for turn in range(turns):
+            here.stub.script[:] = [Say(f"word{turn}x " + "and more " * 20)]
+            times.append(ask(page, f"word{turn}x"))
+        print(f"first turn: {times[0]:.0f} ms")
+        print(f"Enter to first word: median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms")
+        print(f"after {turns} turns: {resident(site.web.pid):.0f} MB")
 
 
 def ask(page: Page, wanted: str) -> float:
@@ -68,12 +58,6 @@ def ask(page: Page, wanted: str) -> float:
     page.keyboard.press("Enter")
     page.wait_for_function("window.took !== null", timeout=30_000)
     return float(page.evaluate("window.took"))
-
-
-def resident(pid: int) -> float:
-    """Resident memory of a process in MB (Linux)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

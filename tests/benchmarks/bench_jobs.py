@@ -9,22 +9,18 @@ import argparse
 import asyncio
 import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
 from assistant.accounts import local_person
-from tests.assistant.chat.conftest import CHROMIUM, apart, open_chat, say, serving
-from tests.openai_stub import serve
+from tests.assistant.chat.conftest import CHROMIUM, apart, open_chat, say
+from tests.benchmarks.place import place
 from tools import jobs
-from tools.embedded import servers
 from tools.jobs.claim import take
 from tools.settings import Settings
-from tools.store.session import migrate
 from tools.toolbox import open_toolbox
 
 WATCH = """
@@ -45,21 +41,16 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--updates", type=int, default=20)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as folder, serve() as stub:
-        home = Path(folder)
-        home.chmod(0o711)
-        with servers(Settings(home=home, _env_file=None)) as settings:
-            assert settings.database_url is not None
-            migrate(settings.database_url.get_secret_value())
-            told("queue a job", apart(queueing(settings, given.jobs)))
-            with serving(settings, stub, "", home) as site, sync_playwright() as playwright:
-                # This process is the worker: the real one would end the job at once.
-                site.worker.terminate()
-                site.worker.wait(30)
-                chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-                page = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM).new_page()
-                for name in ("the job's card", "the board"):
-                    told(f"an update on {name}", shown(page, site.url, settings, name, given.updates))
+    with place() as here:
+        told("queue a job", apart(queueing(here.settings, given.jobs)))
+        with here.product() as site, sync_playwright() as playwright:
+            # This process is the worker: the real one would end the job at once.
+            site.worker.terminate()
+            site.worker.wait(30)
+            chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+            page = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM).new_page()
+            for name in ("the job's card", "the board"):
+                told(f"an update on {name}", shown(page, site.url, here.settings, name, given.updates))
 
 
 async def queueing(settings: Settings, count: int) -> list[float]:

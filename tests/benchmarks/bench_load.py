@@ -30,12 +30,9 @@ import aiohttp
 import asyncpg
 import socketio
 
-from tests.assistant.chat.conftest import SEED, Site, serving
-from tests.benchmarks.bench_first_token import resident
-from tests.openai_stub import Say, Step, serve
-from tools.embedded import servers
-from tools.settings import Settings
-from tools.store.session import migrate
+from tests.assistant.chat.conftest import SEED, Site
+from tests.benchmarks.place import place, resident
+from tests.openai_stub import Say, Step
 
 ONE_ROW = "SELECT name, country FROM customers WHERE id = 7"
 ANSWER = "All is well."
@@ -270,18 +267,14 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--pause", type=float, default=5, help="seconds between two queries of a client, on average")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as folder, serve() as stub:
-        home = Path(folder)
-        home.chmod(0o711)
-        with servers(Settings(home=home, _env_file=None)) as settings:
-            assert settings.database_url is not None
-            url = settings.database_url.get_secret_value()
-            migrate(url)
-            stub.script = Endless([reply])
-            socket = next(Path(url.split("host=")[1].split("&")[0]).glob(".s.PGSQL.*[0-9]"))
-            with serving(settings, stub, "", home, TABLETALK_QUERY_SECONDS="5") as site:
-                asyncio.run(measure(site, socket, options))
-                shutil.copy(site.log, Path(tempfile.gettempdir()) / "tabletalk-load.log")
+    with place() as here:
+        assert here.settings.database_url is not None
+        url = here.settings.database_url.get_secret_value()
+        here.stub.script = Endless([reply])
+        socket = next(Path(url.split("host=")[1].split("&")[0]).glob(".s.PGSQL.*[0-9]"))
+        with here.product(TABLETALK_QUERY_SECONDS="5") as site:
+            asyncio.run(measure(site, socket, options))
+            shutil.copy(site.log, Path(tempfile.gettempdir()) / "tabletalk-load.log")
 
 
 if __name__ == "__main__":

@@ -20,11 +20,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from assistant.api import PREFIX, create_api
-from tests.assistant.chat.conftest import serving
-from tests.openai_stub import serve
-from tools.embedded import servers
+from tests.benchmarks.place import place
 from tools.settings import Settings
-from tools.store.session import migrate
 
 AT_ONCE = 20
 SECONDS = 30
@@ -155,18 +152,13 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as folder, serve() as stub:
-        home = Path(folder)
-        home.chmod(0o711)
-        with servers(Settings(home=home, _env_file=None)) as settings:
-            assert settings.database_url is not None
-            migrate(settings.database_url.get_secret_value())
-            with serving(settings, stub, "", home, TABLETALK_MODEL="") as site:
-                seen, faults = asyncio.run(measure(site.url, options.requests, options.seed))
-                alive = asyncio.run(throw("127.0.0.1", int(urlsplit(site.url).port or 0), WELL))[0]
-            tracebacks = site.log.read_text(errors="replace").count("Traceback")
-            if tracebacks:
-                (Path(tempfile.gettempdir()) / "tabletalk-malformed.log").write_bytes(site.log.read_bytes())
+    with place() as here:
+        with here.product(TABLETALK_MODEL="") as site:
+            seen, faults = asyncio.run(measure(site.url, options.requests, options.seed))
+            alive = asyncio.run(throw("127.0.0.1", int(urlsplit(site.url).port or 0), WELL))[0]
+        tracebacks = site.log.read_text(errors="replace").count("Traceback")
+        if tracebacks:
+            (Path(tempfile.gettempdir()) / "tabletalk-malformed.log").write_bytes(site.log.read_bytes())
     print(f"{options.requests:,} malformed requests: {json.dumps(dict(seen.most_common()))}")
     print(f"  refused wrongly: {len(faults)}; tracebacks in the log: {tracebacks}; a good request afterwards: {alive}")
     for fault in faults[:5]:

@@ -9,6 +9,7 @@ trigrams are declared so where the login may declare it, and elsewhere read the 
 """
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
@@ -18,9 +19,8 @@ from tools.errors import ConfigurationError
 APP = "tabletalk_app"
 ALL = "tabletalk_all"
 
-ENTER_ONE = f"SELECT set_config('role', '{APP}', true), set_config('tabletalk.workspace', $1, true)"
-"""Taken at the start of a transaction, in one round trip; both end with it."""
 ENTER_ALL = f"SELECT set_config('role', '{ALL}', true), set_config('tabletalk.workspace', '', true)"
+"""What a transaction begins with that spans workspaces; role and setting end with it."""
 
 HERE = "(SELECT nullif(current_setting('tabletalk.workspace', true), '')::uuid)"
 """The workspace of the transaction; NULL, which equals nothing, outside of one."""
@@ -78,6 +78,13 @@ LEAKPROOF = """
     WHERE o.oprname IN ('@@', '%', '<%', '%>') AND NOT p.proleakproof
       AND (o.oprleft::regtype::text IN ('tsvector') OR p.proname LIKE '%similarity%')
 """
+
+
+def enter(workspace_id: UUID) -> str:
+    """What a transaction of one workspace begins with; role and setting end with it."""
+    # The text goes to the server as it is: nothing but the letters of an id may be in it.
+    here = UUID(str(workspace_id))
+    return f"SELECT set_config('role', '{APP}', true), set_config('tabletalk.workspace', '{here}', true)"
 
 
 def isolate(connection: Connection) -> None:

@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from tools.errors import ConfigurationError, StoreUnavailable
-from tools.store import isolation
+from tools.store import borders, isolation
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 NOT_NOW = {"57P01", "57P02", "57P03"}
 """What PostgreSQL answers while it shuts down, has crashed or is starting up."""
+LOST = "08"
+"""The class of what the driver says of a connection that broke."""
 
 
 class Store:
@@ -29,9 +32,10 @@ class Store:
             async_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
+            isolation_level="AUTOCOMMIT",  # tools.store.borders begins and ends transactions
             connect_args={"timeout": 10, "server_settings": {"application_name": "tabletalk"}},
         )
+        borders.keep(self.engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -41,7 +45,7 @@ class Store:
         It is committed at the end of the block, and nothing of the workspace stays with the connection.
         StoreUnavailable when the store is down.
         """
-        async with self._transaction(isolation.ENTER_ONE, str(workspace_id)) as session:
+        async with self._transaction(isolation.enter(workspace_id)) as session:
             yield session
 
     @asynccontextmanager
@@ -59,32 +63,30 @@ class Store:
 
         It works on a store that is not migrated yet. Listed like `begin_for_all`.
         """
-        async with self._transaction(None) as session:
+        async with self._transaction("") as session:
             yield session
 
     async def alone(self, *statements: str) -> None:
         """Run statements that no transaction can hold, as the store's own login: an index made beside its users."""
         async with self.engine.connect() as connection:
-            outside = await connection.execution_options(isolation_level="AUTOCOMMIT")
             for statement in statements:
-                await outside.exec_driver_sql(statement)
+                await connection.exec_driver_sql(statement)
 
     @asynccontextmanager
-    async def _transaction(self, enter: str | None, *values: str) -> AsyncIterator[AsyncSession]:
+    async def _transaction(self, enter: str) -> AsyncIterator[AsyncSession]:
         try:
             async with self._sessions.begin() as session:
-                if enter is not None:
-                    await (await session.connection()).exec_driver_sql(enter, values)
+                await _begin(session, enter)
                 yield session
-        except (OSError, InterfaceError, OperationalError) as error:
+        except (OSError, InterfaceError, OperationalError, asyncpg.InterfaceError) as error:
             raise _unavailable(error) from error
+        except asyncpg.PostgresError as error:
+            if is_lost(error):
+                raise _unavailable(error) from error
+            raise
         except DBAPIError as error:
             if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in NOT_NOW:
                 raise _unavailable(error) from error
-            if enter is not None and error.statement == enter:
-                raise ConfigurationError(
-                    f"The store is not ready ({_reason(error)}): run `tabletalk migrate`, then `tabletalk doctor`."
-                ) from error
             raise
 
     async def ping(self) -> None:
@@ -123,6 +125,28 @@ def alembic_config(url: str) -> "Config":
     config.set_main_option("path_separator", "os")
     config.attributes["url"] = async_url(url)
     return config
+
+
+async def _begin(session: AsyncSession, enter: str) -> None:
+    """Begin on a connection of the pool; on another, if that one broke unnoticed while nobody used it."""
+    for tries_left in (1, 0):
+        try:
+            await session.connection(execution_options={borders.ENTER: enter})
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not is_lost(error):
+                raise ConfigurationError(
+                    f"The store is not ready ({_reason(error)}): run `tabletalk migrate`, then `tabletalk doctor`."
+                ) from error
+            if not tries_left:
+                raise
+        else:
+            return
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether the store went away, rather than refused something."""
+    state = getattr(error, "sqlstate", None) or LOST
+    return state in NOT_NOW or state.startswith(LOST)
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
