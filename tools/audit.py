@@ -18,6 +18,12 @@ Verdict = Literal["done", "refused", "failed"]
 LONGEST = 2000
 """Letters of a detail that are kept."""
 
+WRITTEN = (
+    "workspace_id", "user_id", "who", "door", "address", "action", "target", "verdict", "detail", "rows",
+    "milliseconds",
+)  # fmt: skip
+"""The columns of a new entry; the store adds number and time."""
+
 
 class AuditEntry(Frozen):
     """One deed."""

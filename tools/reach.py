@@ -137,8 +137,7 @@ def strictest(several: Iterable[Mapping[str, Mask]]) -> dict[str, Mask]:
 
 async def read_policies(memo: Memo, session: AsyncSession, database_id: UUID, version: int) -> tuple[Policy, ...]:
     """The policies of a database in the workspace in hand, from memory while its catalogue's version stands."""
-    key = ("policies", database_id)
-    held: tuple[Policy, ...] | None = memo.get(key, version)
+    held = held_policies(memo, database_id, version)
     if held is None:
         rows = await session.scalars(
             select(PolicyRow).where(PolicyRow.database_id == database_id).order_by(PolicyRow.created_at, PolicyRow.id)
@@ -154,7 +153,13 @@ async def read_policies(memo: Memo, session: AsyncSession, database_id: UUID, ve
             )
             for row in rows
         )
-        memo.put(key, version, held)
+        memo.put(("policies", database_id), version, held)
+    return held
+
+
+def held_policies(memo: Memo, database_id: UUID, version: int) -> tuple[Policy, ...] | None:
+    """The policies of a database that are in memory, if they are."""
+    held: tuple[Policy, ...] | None = memo.get(("policies", database_id), version)
     return held
 
 

@@ -80,9 +80,9 @@ def watch_engine(engine: "AsyncEngine") -> None:
     tracer = trace.get_tracer(NAME)
 
     def begin(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        attributes = {"db.system.name": "postgresql", "db.query.text": statement[:LONGEST_STATEMENT]}
-        kind, name = trace.SpanKind.CLIENT, f"store {statement.split(maxsplit=1)[0].upper()}"
-        connection.info.setdefault(NAME, []).append(tracer.start_span(name, kind=kind, attributes=attributes))
+        name, attributes = _named(statement)
+        span = tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=attributes)
+        connection.info.setdefault(NAME, []).append(span)
 
     def end(connection: Any, *_: Any) -> None:
         if spans := connection.info.get(NAME):
@@ -96,6 +96,25 @@ def watch_engine(engine: "AsyncEngine") -> None:
     event.listen(engine.sync_engine, "before_cursor_execute", begin)
     event.listen(engine.sync_engine, "after_cursor_execute", end)
     event.listen(engine.sync_engine, "handle_error", fail)
+
+
+def _named(statement: str) -> tuple[str, dict[str, str]]:
+    attributes = {"db.system.name": "postgresql", "db.query.text": statement[:LONGEST_STATEMENT]}
+    return f"store {statement.split(maxsplit=1)[0].upper()}", attributes
+
+
+@contextmanager
+def statement(text: str) -> Iterator[None]:
+    """Trace a statement of the store that goes past its engine; see watch_engine."""
+    if not _providers:
+        yield
+        return
+    from opentelemetry import trace
+
+    name, attributes = _named(text)
+    client = trace.SpanKind.CLIENT
+    with trace.get_tracer(NAME).start_as_current_span(name, kind=client, attributes=attributes, record_exception=False):
+        yield
 
 
 def is_watched(scope: Mapping[str, Any]) -> bool:

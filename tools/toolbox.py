@@ -57,6 +57,9 @@ class Toolbox:
     secrets: Secrets
     limiter: Limiter
     memo: Memo = field(default_factory=Memo)
+    """Of databases: shapes of tables, policies."""
+    verdicts: Memo = field(default_factory=Memo)
+    """Of statements: how they were judged. Apart from the other, which many statements would push out."""
 
 
 @asynccontextmanager

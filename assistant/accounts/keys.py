@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, true, update
 
-from assistant.accounts.people import person_of_id
+from assistant.accounts.people import PERSONS, person_of
 from tools import audit
 from tools.connectors.base import Frozen
 from tools.errors import Invalid, NotFound, NotSignedIn
 from tools.rights import at_most, may_manage
-from tools.store.models import ApiKeyRow, User
+from tools.store.models import ApiKeyRow, Member, User
+from tools.store.prepared import Prepared
 from tools.toolbox import Actor, Role, Toolbox
 
 Scope = Literal["read", "write", "admin"]
@@ -115,21 +116,31 @@ async def actor_of_key(box: Toolbox, key: str) -> Actor:
 
     NotSignedIn, in the same words, when it is unknown, expired, revoked, or its maker has left.
     """
-    async with box.store.begin_for_all() as session:
-        row = await session.scalar(select(ApiKeyRow).where(ApiKeyRow.hash == _hash(key)))
-        good = row is not None and row.revoked_at is None and not _past(row.expires_at)
-        if row is not None and good and (row.last_used_at is None or _past(row.last_used_at + SEEN_EVERY)):
-            row.last_used_at = datetime.now(UTC)
-    maker = None
-    if row is not None and good and row.created_by is not None:
-        maker = await person_of_id(box.store, row.created_by, row.workspace_id)
-    if row is None or maker is None:
+    async with box.store.begin_bare_for_all() as wire:
+        row = await BY_HASH.first(wire, hash=_hash(key))
+        if row is not None and row.unseen:
+            await SEEN.run(wire, key=row.key_id)
+    if row is None:
         raise NotSignedIn("This API key is not valid (any more); ask an admin for another.")
+    maker = person_of(row)
     return maker.model_copy(update={"door": "rest", "role": at_most(maker.role, ROLE_OF[row.scope])})
 
 
-def _past(moment: datetime | None) -> bool:
-    return moment is not None and moment < datetime.now(UTC)
+BY_HASH = Prepared(
+    PERSONS.add_columns(
+        ApiKeyRow.id.label("key_id"),
+        ApiKeyRow.scope,
+        func.coalesce(ApiKeyRow.last_used_at < func.now() - SEEN_EVERY, true()).label("unseen"),
+    )
+    .join(ApiKeyRow, (ApiKeyRow.created_by == User.id) & (ApiKeyRow.workspace_id == Member.workspace_id))
+    .where(
+        ApiKeyRow.hash == bindparam("hash"),
+        ApiKeyRow.revoked_at.is_(None),
+        func.coalesce(ApiKeyRow.expires_at > func.now(), true()),
+    )
+)
+"""A key that is good, with who made it and is a member still."""
+SEEN = Prepared(update(ApiKeyRow).where(ApiKeyRow.id == bindparam("key")).values(last_used_at=func.now()))
 
 
 def _hash(key: str) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,7 @@ from tools.connectors.base import Frozen
 from tools.errors import Conflict, Invalid, NotFound
 from tools.rights import may_manage
 from tools.store.models import ApiKeyRow, Member, RefreshTokenRow, User, Workspace
+from tools.store.prepared import Prepared
 from tools.store.session import Store
 from tools.toolbox import Actor, Role, Toolbox
 
@@ -67,7 +68,12 @@ async def find_person(store: Store, name: str, workspace_id: UUID | None = None)
 
     NotFound when there is none of that name, or not in that workspace.
     """
-    found = await _find(store, User.name == name, workspace_id)
+    if workspace_id is not None:
+        found = await _find(store, User.name == name, workspace_id)
+    else:
+        async with store.begin_bare_for_all() as wire:
+            row = await CALLED.first(wire, name=name)
+        found = person_of(row) if row is not None else None
     if found is None:
         raise NotFound(f"No user {name!r}; `tabletalk user add` makes one.")
     return found
@@ -91,20 +97,35 @@ async def person_of_subject(store: Store, subject: str) -> Actor | None:
 
 
 async def _find(store: Store, who: Any, workspace_id: UUID | None) -> Actor | None:
-    query = _members().where(who).order_by((Member.workspace_id == User.workspace_id).desc().nulls_last())
+    query = PERSONS.where(who)
     if workspace_id is not None:
         query = query.where(Member.workspace_id == workspace_id)
     async with store.begin_for_all() as session:
-        found = (await session.execute(query.order_by(Workspace.created_at, Workspace.id).limit(1))).first()
-    if found is None:
-        return None
-    user, member = found[0], found[1]
+        found = (await session.execute(_where_they_work(query))).first()
+    return person_of(found) if found is not None else None
+
+
+def _where_they_work(query: Select[Any, Any, Any, Any, Any]) -> Select[Any, Any, Any, Any, Any]:
+    """Of the workspaces that somebody belongs to, the one they chose, or the oldest."""
+    chosen = (Member.workspace_id == User.workspace_id).desc().nulls_last()
+    return query.order_by(chosen, Workspace.created_at, Workspace.id).limit(1)
+
+
+PERSONS = (
+    select(User.id, User.name, Member.workspace_id, Member.role, Member.attributes)
+    .join(Member, Member.user_id == User.id)
+    .join(Workspace, Workspace.id == Member.workspace_id)
+)
+"""What of its columns `person_of` makes somebody of; each request asks for that."""
+
+
+CALLED = Prepared(_where_they_work(PERSONS.where(User.name == bindparam("name"))))
+
+
+def person_of(row: Any) -> Actor:
+    """Give the member that a row of PERSONS tells of."""
     return Actor(
-        user_id=user.id,
-        user_name=user.name,
-        workspace_id=member.workspace_id,
-        role=cast(Role, member.role),
-        attributes=member.attributes,
+        user_id=row.id, user_name=row.name, workspace_id=row.workspace_id, role=row.role, attributes=row.attributes
     )
 
 

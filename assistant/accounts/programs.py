@@ -5,7 +5,7 @@ from assistant.accounts.people import LOCAL_USER, find_person, local_person
 from assistant.accounts.throttle import too_many
 from assistant.accounts.tokens import actor_of_access
 from tools.errors import NotFound, NotSignedIn
-from tools.limiter import Room
+from tools.limiter import Room, looking, taking
 from tools.toolbox import Actor, Toolbox
 
 REFUSED = "30/minute"
@@ -19,9 +19,14 @@ async def actor_of_program(box: Toolbox, credential: str | None, address: str) -
     TooMany when bad ones come too often from the address. Whether there is room is for `turn_back` to say, once the
     door has told how much.
     """
-    person, room = await (_known(box, credential, address) if credential else _local(box)), None
-    if credential:  # whoever sits before this machine need not be held back
-        room = await box.limiter.take(f"{box.settings.requests_per_minute}/minute", "rest", str(person.user_id))
+    if not credential:  # whoever sits before this machine need not be held back
+        return (await _local(box)).model_copy(update={"address": address}), None
+    person = await _known(box, credential, address)
+    refused, room = await box.limiter.rooms(
+        looking(REFUSED, "rest-refused", address),
+        taking(f"{box.settings.requests_per_minute}/minute", "rest", str(person.user_id)),
+    )
+    _turn_back_guesses(refused)
     return person.model_copy(update={"address": address}), room
 
 
@@ -41,11 +46,13 @@ async def _local(box: Toolbox) -> Actor:
 
 
 async def _known(box: Toolbox, credential: str, address: str) -> Actor:
-    refused = await box.limiter.look(REFUSED, "rest-refused", address)
-    if not refused.free:
-        raise too_many("wrong tokens or keys", refused.seconds)
     try:
         return await (actor_of_key if credential.startswith(PREFIX) else actor_of_access)(box, credential)
     except NotSignedIn:
-        await box.limiter.take(REFUSED, "rest-refused", address)
+        _turn_back_guesses(await box.limiter.take(REFUSED, "rest-refused", address))
         raise
+
+
+def _turn_back_guesses(room: Room) -> None:
+    if not room.free:
+        raise too_many("wrong tokens or keys", room.seconds)

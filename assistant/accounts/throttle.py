@@ -1,6 +1,7 @@
 """How often a password may be tried: guessing must not pay, and nobody is locked out for long by somebody else."""
 
 from tools.errors import TooMany
+from tools.limiter import looking, taking
 from tools.toolbox import Toolbox
 
 HERE = "5/5 minutes"
@@ -13,10 +14,10 @@ NAME = "100/hour"
 
 async def admit(box: Toolbox, name: str, address: str) -> None:
     """Count a try; TooMany says when to come back."""
-    rooms = (
-        await box.limiter.take(HERE, "sign-in", name, address),
-        await box.limiter.look(ADDRESS, "sign-in-failed", address),
-        await box.limiter.look(NAME, "sign-in-failed", name),
+    rooms = await box.limiter.rooms(
+        taking(HERE, "sign-in", name, address),
+        looking(ADDRESS, "sign-in-failed", address),
+        looking(NAME, "sign-in-failed", name),
     )
     if waits := [room.seconds for room in rooms if not room.free]:
         raise too_many("tries to sign in", max(waits))
@@ -24,18 +25,17 @@ async def admit(box: Toolbox, name: str, address: str) -> None:
 
 async def wait(box: Toolbox, name: str, address: str) -> int:
     """Seconds until this name may be tried from this address; 0 when it may be now. Nothing is counted."""
-    rooms = (
-        await box.limiter.look(HERE, "sign-in", name[:100], address),
-        await box.limiter.look(ADDRESS, "sign-in-failed", address),
-        await box.limiter.look(NAME, "sign-in-failed", name[:100]),
+    rooms = await box.limiter.rooms(
+        looking(HERE, "sign-in", name[:100], address),
+        looking(ADDRESS, "sign-in-failed", address),
+        looking(NAME, "sign-in-failed", name[:100]),
     )
     return max((room.seconds for room in rooms if not room.free), default=0)
 
 
 async def failed(box: Toolbox, name: str, address: str) -> None:
     """Count a wrong password."""
-    await box.limiter.take(ADDRESS, "sign-in-failed", address)
-    await box.limiter.take(NAME, "sign-in-failed", name)
+    await box.limiter.rooms(taking(ADDRESS, "sign-in-failed", address), taking(NAME, "sign-in-failed", name))
 
 
 async def succeeded(box: Toolbox, name: str, address: str) -> None:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import jwt
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.accounts.people import person_of_id
+from assistant.accounts.people import PERSONS, person_of, person_of_id
 from tools.connectors.base import Frozen
 from tools.errors import NotSignedIn
-from tools.store.models import RefreshTokenRow
+from tools.store.models import Member, RefreshTokenRow, User
+from tools.store.prepared import Prepared
 from tools.toolbox import Actor, Toolbox
 
 ACCESS = timedelta(minutes=15)
@@ -94,14 +95,25 @@ async def actor_of_access(box: Toolbox, token: str) -> Actor:
         raise EXPIRED from None
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
         raise NotSignedIn("This is not a valid access token; sign in.") from None
-    row = RefreshTokenRow
-    alive = select(row.id).where(row.session_id == session_id, row.used_at.is_(None), row.revoked_at.is_(None))
-    async with box.store.begin_for_all() as session:
-        live = await session.scalar(alive.limit(1)) is not None
-    person = await person_of_id(box.store, user_id, workspace_id) if live else None
-    if person is None:
+    async with box.store.begin_bare_for_all() as wire:
+        row = await IN_SESSION.first(wire, user=user_id, workspace=workspace_id, session=session_id)
+    if row is None:
         raise NotSignedIn("This session has ended; sign in again.")
-    return person.model_copy(update={"door": "rest"})
+    return person_of(row).model_copy(update={"door": "rest"})
+
+
+IN_SESSION = Prepared(
+    PERSONS.where(
+        User.id == bindparam("user"),
+        Member.workspace_id == bindparam("workspace"),
+        exists().where(
+            RefreshTokenRow.session_id == bindparam("session"),
+            RefreshTokenRow.used_at.is_(None),
+            RefreshTokenRow.revoked_at.is_(None),
+        ),
+    )
+)
+"""A member, while their session lasts."""
 
 
 async def _issue(box: Toolbox, session: AsyncSession, session_id: UUID, user_id: UUID, workspace_id: UUID) -> Tokens:

@@ -14,8 +14,9 @@ bearer = HTTPBearer(auto_error=False, description="An access token of `POST /aut
 api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key.")
 
 
-def toolbox(request: Request) -> Toolbox:
+async def toolbox(request: Request) -> Toolbox:
     """Give the open toolbox of this process."""
+    # Async, though it waits for nothing: FastAPI would else send it through a thread for each request.
     box: Toolbox = request.app.state.box
     return box
 

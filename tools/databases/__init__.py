@@ -5,7 +5,7 @@ paste, `database` is what every reader sees.
 """
 
 from tools.databases.credentials import rotate_key
-from tools.databases.database import Database, read_only_grants, write_warning
+from tools.databases.database import Database, Target, read_only_grants, write_warning
 from tools.databases.health import Watched, check, connect, try_address
 from tools.databases.registry import (
     Forgotten,
@@ -16,12 +16,14 @@ from tools.databases.registry import (
     name_of,
     register,
     rename,
+    target,
 )
 from tools.databases.urls import address_from_url, carries_password
 
 __all__ = [
     "Database",
     "Forgotten",
+    "Target",
     "Watched",
     "address_from_url",
     "carries_password",
@@ -36,6 +38,7 @@ __all__ = [
     "register",
     "rename",
     "rotate_key",
+    "target",
     "try_address",
     "write_warning",
 ]

@@ -18,8 +18,8 @@ def seal(secrets: Secrets, row: DatabaseRow, address: Address) -> bytes:
     return secrets.seal(body, row.workspace_id, row.id)
 
 
-def address_of(secrets: Secrets, row: DatabaseRow) -> Address:
-    """Decrypt a row into the address to connect to; ConfigurationError when the key is another."""
+def address_of(secrets: Secrets, row: Any) -> Address:
+    """Decrypt a row of databases into the address to connect to; ConfigurationError when the key is another."""
     body: dict[str, Any] = json.loads(secrets.open(row.credentials, row.workspace_id, row.id))
     return Address.model_validate(
         {

@@ -10,6 +10,19 @@ from tools.errors import Invalid
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
+class Target(Frozen):
+    """A registered database as those see it who read from it: what is asked anew for each query."""
+
+    id: UUID
+    name: str
+    dialect: Dialect
+    last_error: str | None = None
+    """See Database."""
+    reached_at: datetime | None = None
+    catalog_version: int
+    """Changes whenever what is known of its tables, or a policy, does."""
+
+
 class Database(Frozen):
     """A database a user registered; no password in it."""
 

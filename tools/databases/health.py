@@ -20,8 +20,8 @@ from tools.connectors.base import (
 )
 from tools.connectors.reach import Unreached
 from tools.databases.credentials import address_of
-from tools.databases.database import Database, outage
-from tools.databases.rows import find, shown
+from tools.databases.database import Database, Target, outage
+from tools.databases.rows import find, find_target, shown
 from tools.errors import AssistantError, DatabaseUnreachable, Invalid, NotAllowed, StoreUnavailable
 from tools.store.models import DatabaseRow
 from tools.toolbox import Actor, Toolbox
@@ -31,17 +31,15 @@ Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
 
 
-async def connect(box: Toolbox, actor: Actor, name: str) -> tuple[Database, "Watched"]:
+async def connect(box: Toolbox, actor: Actor, name: str) -> tuple[Target, "Watched"]:
     """Give a database and its connector; the credential is decrypted here and nowhere else.
 
     No socket is opened yet. What the connector then meets is noted when it changes: the first failure, the first
     answer after it. NotFound names what is registered.
     """
-    async with box.store.begin(actor.workspace_id) as session:
-        found = await find(session, actor, name)
-    database = shown(found)
-    connector = box.connectors.open(database.id, address_of(box.secrets, found[0]))
-    return database, Watched(box, actor, database, connector)
+    target, row = await find_target(box.store, actor, name)
+    connector = box.connectors.open(target.id, address_of(box.secrets, row))
+    return target, Watched(box, actor, target, connector)
 
 
 async def check(box: Toolbox, actor: Actor, name: str) -> Database:
@@ -66,7 +64,7 @@ async def try_address(box: Toolbox, address: Address) -> Greeting:
         return await connector.greet()
 
 
-async def note_failure(box: Toolbox, actor: Actor, database: Database, error: AssistantError) -> None:
+async def note_failure(box: Toolbox, actor: Actor, database: Database | Target, error: AssistantError) -> None:
     """Store why a database does not answer; the outage began when that was first noticed."""
     values: dict[str, object] = {"last_error": reason_of(error), "checked_at": func.now()}
     if database.last_error is None:
@@ -74,7 +72,9 @@ async def note_failure(box: Toolbox, actor: Actor, database: Database, error: As
     await _store(box, actor, database, values)
 
 
-async def note_answer(box: Toolbox, actor: Actor, database: Database, greeting: Greeting | None = None) -> None:
+async def note_answer(
+    box: Toolbox, actor: Actor, database: Database | Target, greeting: Greeting | None = None
+) -> None:
     """Store that a database answers, and what it said of itself if it was asked."""
     values: dict[str, object] = {"last_error": None, "checked_at": func.now(), "reached_at": func.now()}
     if greeting is not None:
@@ -82,7 +82,7 @@ async def note_answer(box: Toolbox, actor: Actor, database: Database, greeting: 
     await _store(box, actor, database, values)
 
 
-async def _store(box: Toolbox, actor: Actor, database: Database, values: dict[str, object]) -> None:
+async def _store(box: Toolbox, actor: Actor, database: Database | Target, values: dict[str, object]) -> None:
     async with box.store.begin(actor.workspace_id) as session:
         await session.execute(update(DatabaseRow).where(DatabaseRow.id == database.id).values(values))
 
@@ -100,7 +100,7 @@ class Watched:
 
     dialect: Dialect
 
-    def __init__(self, box: Toolbox, actor: Actor, database: Database, connector: Connector) -> None:
+    def __init__(self, box: Toolbox, actor: Actor, database: Database | Target, connector: Connector) -> None:
         self.dialect = connector.dialect
         self.connector = connector
         self._box = box

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tools import audit, jobs
 from tools.connectors.base import Address, Frozen
 from tools.databases.credentials import seal
-from tools.databases.database import Database, check_name
+from tools.databases.database import Database, Target, check_name
 from tools.databases.health import try_address
-from tools.databases.rows import find, in_sight, query, shown
+from tools.databases.rows import find, find_target, in_sight, query, shown
 from tools.errors import Conflict, Invalid, NotAllowed, NotFound
 from tools.rights import may_change
 from tools.store.models import LIVE_STATES, DatabaseRow, ExampleRow, JobRow, Member, NoteRow, ScheduleRow, TableRow
@@ -95,6 +95,11 @@ async def get(box: Toolbox, actor: Actor, name: str) -> Database:
     """The database called `name`; NotFound names those there are."""
     async with box.store.begin(actor.workspace_id) as session:
         return shown(await find(session, actor, name))
+
+
+async def target(box: Toolbox, actor: Actor, name: str) -> Target:
+    """The same, as far as queries ask for it."""
+    return (await find_target(box.store, actor, name))[0]
 
 
 async def name_of(box: Toolbox, actor: Actor, database_id: UUID | None) -> str:

@@ -4,13 +4,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.connectors.base import Greeting
-from tools.databases.database import Database
+from tools.databases.database import Database, Target
 from tools.errors import NotFound
 from tools.store.models import DatabaseRow, TableRow, User
+from tools.store.prepared import Prepared
+from tools.store.session import Store
 from tools.toolbox import Actor
 
 Found = tuple[DatabaseRow, str | None, int, int]
@@ -38,12 +40,31 @@ async def find(session: AsyncSession, actor: Actor, name: str) -> Found:
     found = (await session.execute(query(actor.workspace_id).where(DatabaseRow.name == name.strip().lower()))).first()
     if found is not None and in_sight(actor, found[0].name):
         return found[0], found[1], found[2], found[3]
+    raise await _missing(session, actor, name)
+
+
+async def find_target(store: Store, actor: Actor, name: str) -> tuple[Target, Any]:
+    """What is needed to read from the database called `name`, and its row; every query asks for that."""
+    async with store.begin_bare(actor.workspace_id) as wire:
+        row = await CALLED.first(wire, workspace=actor.workspace_id, name=name.strip().lower())
+    if row is None or not in_sight(actor, row.name):
+        async with store.begin(actor.workspace_id) as session:
+            raise await _missing(session, actor, name)
+    return Target.model_validate({field: getattr(row, field) for field in Target.model_fields}), row
+
+
+CALLED = Prepared(
+    select(DatabaseRow).where(DatabaseRow.workspace_id == bindparam("workspace"), DatabaseRow.name == bindparam("name"))
+)
+
+
+async def _missing(session: AsyncSession, actor: Actor, name: str) -> NotFound:
     names = await session.scalars(
         select(DatabaseRow.name).where(DatabaseRow.workspace_id == actor.workspace_id).order_by(DatabaseRow.name)
     )
     registered = ", ".join(one for one in names if in_sight(actor, one))
     rest = f"registered: {registered}." if registered else "none is registered yet: say `register a database`."
-    raise NotFound(f"No database named {name!r}; {rest}")
+    return NotFound(f"No database named {name!r}; {rest}")
 
 
 def in_sight(actor: Actor, database: str) -> bool:

@@ -67,8 +67,8 @@ async def save_example(
             raise Invalid(f"That query gave no rows to verify: {entry.error}")
     if not question or not question.strip() or not database or not sql:
         raise Invalid("A verified query needs its question, its database and its SQL.")
-    target = await databases.get(box, actor, database)
-    seen = await sight(box, actor, target.id)
+    target = await databases.target(box, actor, database)
+    seen = await sight(box, actor, target)
     checked = check(sql, target.dialect, seen.catalog or None, reach=seen.reach)
     vector = (await box.embedder.embed([question]))[0]
     values = {
@@ -148,8 +148,8 @@ async def list_examples(box: Toolbox, actor: Actor, database: str | None = None)
 
 async def _seen(box: Toolbox, actor: Actor, example: Example) -> bool:
     """Whether the person could run it: its SQL may name what they do not see."""
-    target = await databases.get(box, actor, example.database)
-    seen = await sight(box, actor, target.id)
+    target = await databases.target(box, actor, example.database)
+    seen = await sight(box, actor, target)
     try:
         check(example.sql, target.dialect, seen.catalog or None, reach=seen.reach)
     except (QueryRejected, NotAllowed):
@@ -159,8 +159,8 @@ async def _seen(box: Toolbox, actor: Actor, example: Example) -> bool:
 
 async def broken_examples(box: Toolbox, actor: Actor, database: str) -> tuple[tuple[Example, str], ...]:
     """Verified pairs whose SQL does not fit the tables of `database` any more, each with the reason."""
-    target = await databases.get(box, actor, database)
-    seen = await sight(box, actor, target.id)
+    target = await databases.target(box, actor, database)
+    seen = await sight(box, actor, target)
     broken: list[tuple[Example, str]] = []
     for example in await list_examples(box, actor, database):
         try:

@@ -3,14 +3,14 @@
 import structlog
 
 from tools import metrics
-from tools.databases import Database
+from tools.databases import Target
 from tools.store.models import QueryRow
 from tools.toolbox import Actor
 
 log = structlog.get_logger(__name__)
 
 
-def noted(actor: Actor, database: Database, entry: QueryRow) -> None:
+def noted(actor: Actor, database: Target, entry: QueryRow) -> None:
     """Count a query that is over, and say in the log what became of it."""
     outcome = "rows" if entry.error is None else "none"
     metrics.queries.labels(database.dialect, actor.door, entry.verdict, outcome).inc()

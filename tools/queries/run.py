@@ -7,7 +7,7 @@ import structlog
 
 from tools import databases, telemetry
 from tools.connectors.base import Connector, Dialect, Frozen, ReadLimits, ResultColumn, Rows
-from tools.databases import Database
+from tools.databases import Target
 from tools.errors import AssistantError, QueryRejected, Upstream
 from tools.queries import history, masks
 from tools.queries.figures import noted
@@ -62,9 +62,9 @@ async def run(
     target, connector = await databases.connect(box, actor, database)
     entry = history.new_entry(actor, target, sql, question)
     try:
-        seen = await sight(box, actor, target.id)
+        seen = await sight(box, actor, target)
         entry.reach = seen.reach.fingerprint
-        checked = check(sql, target.dialect, seen.catalog or None, _limits(box.settings), seen.reach)
+        checked = _check(box, target, seen, sql, entry.reach)
         entry.verdict = "allowed"
         entry.tables = [_qualified(*table) for table in checked.tables]
         entry.sql_executed = checked.limited(box.settings.query_rows + 1)
@@ -110,6 +110,16 @@ async def rerun(box: Toolbox, actor: Actor, query_id: UUID) -> QueryResult:
     if before.answer is not None:
         await history.set_answer(box, actor, result.id, before.answer)
     return result
+
+
+def _check(box: Toolbox, target: Target, seen: Sight, sql: str, reach: str) -> CheckedSQL:
+    """Judge a statement, or remember how it was judged while neither the catalogue nor a policy has changed."""
+    key = ("checked", target.id, sql, reach)
+    held: CheckedSQL | None = box.verdicts.get(key, target.catalog_version)
+    if held is None:
+        held = check(sql, target.dialect, seen.catalog or None, _limits(box.settings), seen.reach)
+        box.verdicts.put(key, target.catalog_version, held)
+    return held
 
 
 def _limits(settings: Settings) -> Limits:
@@ -166,7 +176,7 @@ def _keyed(box: Toolbox, actor: Actor, sql: str) -> str:
     return sql.replace(masks.KEY, box.secrets.mask_key(actor.workspace_id)) if masks.KEY in sql else sql
 
 
-def _warnings(rows: Rows, database: Database) -> tuple[str, ...]:
+def _warnings(rows: Rows, database: Target) -> tuple[str, ...]:
     found = []
     if rows.truncated:
         found.append(f"Only the first {len(rows.rows):,} rows are shown; there are more in {database.name}.")

@@ -4,14 +4,18 @@ Left to itself, the driver takes six for what three can do: a look whether the c
 the workspace. A tenth of what a query costs us went there.
 """
 
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 
 import asyncpg
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, PoolProxiedConnection, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util import await_only
+from sqlalchemy.util import await_only, greenlet_spawn
+
+Wire: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+"""A connection of the store, inside of a transaction."""
 
 ENTER = "tabletalk_enter"
 """The execution option that holds what a transaction begins with; without it there is none."""
@@ -24,6 +28,38 @@ def keep(engine: AsyncEngine) -> None:
     event.listen(engine.sync_engine, "rollback", _roll_back)
     event.listen(engine.sync_engine, "checkout", _look)
     event.listen(engine.sync_engine, "checkin", _part)
+
+
+async def begin_bare(engine: AsyncEngine, enter: str) -> PoolProxiedConnection:
+    """Take a connection out of the pool and begin a transaction on it, without an engine's connection around it."""
+    held = await engine.raw_connection()
+    async with _unless_broken(held):
+        await _wire(held).execute(f"BEGIN; {enter}")
+    return held
+
+
+@asynccontextmanager
+async def bare(held: PoolProxiedConnection) -> AsyncIterator[Wire]:
+    """Lend what `begin_bare` gave, and end its transaction."""
+    async with _unless_broken(held):
+        try:
+            yield _wire(held)
+        except Exception:
+            await _wire(held).execute("ROLLBACK")
+            raise
+        await _wire(held).execute("COMMIT")
+    await greenlet_spawn(held.close)
+
+
+@asynccontextmanager
+async def _unless_broken(held: PoolProxiedConnection) -> AsyncIterator[None]:
+    """Give it back whatever happens; not to be used again when nobody knows what it holds."""
+    try:
+        yield
+    except BaseException as error:
+        clean = isinstance(error, Exception) and not (_wire(held).is_closed() or _wire(held).is_in_transaction())
+        await greenlet_spawn(held.close if clean else held.invalidate)
+        raise
 
 
 def _begin(connection: Connection) -> None:
@@ -67,8 +103,8 @@ def _part(held: Any, record: Any) -> None:
         record.invalidate()
 
 
-def _wire(held: Any) -> "asyncpg.Connection[asyncpg.Record]":
-    wire: asyncpg.Connection[asyncpg.Record] = held.driver_connection
+def _wire(held: Any) -> Wire:
+    wire: Wire = held.driver_connection
     return wire
 
 

@@ -1,9 +1,9 @@
 """Connections to the store, our own PostgreSQL, and bringing its tables up to date."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,8 @@ from tools.store import borders, isolation
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+Begun = TypeVar("Begun")
 
 NOT_NOW = {"57P01", "57P02", "57P03"}
 """What PostgreSQL answers while it shuts down, has crashed or is starting up."""
@@ -66,6 +68,18 @@ class Store:
         async with self._transaction("") as session:
             yield session
 
+    @asynccontextmanager
+    async def begin_bare(self, workspace_id: UUID) -> AsyncIterator[borders.Wire]:
+        """Open the same as `begin`, on the driver itself, for statements of tools.store.prepared."""
+        async with self._bare(isolation.enter(workspace_id)) as wire:
+            yield wire
+
+    @asynccontextmanager
+    async def begin_bare_for_all(self) -> AsyncIterator[borders.Wire]:
+        """Open the same as `begin_for_all`, on the driver itself; listed like it."""
+        async with self._bare(isolation.ENTER_ALL) as wire:
+            yield wire
+
     async def alone(self, *statements: str) -> None:
         """Run statements that no transaction can hold, as the store's own login: an index made beside its users."""
         async with self.engine.connect() as connection:
@@ -74,20 +88,16 @@ class Store:
 
     @asynccontextmanager
     async def _transaction(self, enter: str) -> AsyncIterator[AsyncSession]:
-        try:
+        with _told():
             async with self._sessions.begin() as session:
-                await _begin(session, enter)
+                await _on_a_live_one(lambda: session.connection(execution_options={borders.ENTER: enter}))
                 yield session
-        except (OSError, InterfaceError, OperationalError, asyncpg.InterfaceError) as error:
-            raise _unavailable(error) from error
-        except asyncpg.PostgresError as error:
-            if is_lost(error):
-                raise _unavailable(error) from error
-            raise
-        except DBAPIError as error:
-            if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in NOT_NOW:
-                raise _unavailable(error) from error
-            raise
+
+    @asynccontextmanager
+    async def _bare(self, enter: str) -> AsyncIterator[borders.Wire]:
+        with _told():
+            async with borders.bare(await _on_a_live_one(lambda: borders.begin_bare(self.engine, enter))) as wire:
+                yield wire
 
     async def ping(self) -> None:
         """One round trip; StoreUnavailable when the store is down."""
@@ -127,20 +137,40 @@ def alembic_config(url: str) -> "Config":
     return config
 
 
-async def _begin(session: AsyncSession, enter: str) -> None:
+@contextmanager
+def _told() -> Iterator[None]:
+    """Put into words that the store is away."""
+    try:
+        yield
+    except (OSError, InterfaceError, OperationalError, asyncpg.InterfaceError) as error:
+        raise _unavailable(error) from error
+    except asyncpg.PostgresError as error:
+        if is_lost(error):
+            raise _unavailable(error) from error
+        raise
+    except DBAPIError as error:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in NOT_NOW:
+            raise _unavailable(error) from error
+        raise
+
+
+async def _on_a_live_one(begin: Callable[[], Awaitable[Begun]]) -> Begun:
     """Begin on a connection of the pool; on another, if that one broke unnoticed while nobody used it."""
-    for tries_left in (1, 0):
-        try:
-            await session.connection(execution_options={borders.ENTER: enter})
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if not is_lost(error):
-                raise ConfigurationError(
-                    f"The store is not ready ({_reason(error)}): run `tabletalk migrate`, then `tabletalk doctor`."
-                ) from error
-            if not tries_left:
-                raise
-        else:
-            return
+    try:
+        return await _ready(begin())
+    except (asyncpg.PostgresError, asyncpg.InterfaceError):
+        return await _ready(begin())
+
+
+async def _ready(beginning: Awaitable[Begun]) -> Begun:
+    try:
+        return await beginning
+    except asyncpg.PostgresError as error:
+        if is_lost(error):
+            raise
+        raise ConfigurationError(
+            f"The store is not ready ({_reason(error)}): run `tabletalk migrate`, then `tabletalk doctor`."
+        ) from error
 
 
 def is_lost(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tools import databases
 from tools.connectors.base import Connector, ReadLimits, TableSchema
-from tools.databases import Database
+from tools.databases import Target
 from tools.errors import Invalid, Upstream
 from tools.schemas import TrainedTable, catalog
 from tools.schemas.drift import compare
@@ -29,7 +29,7 @@ VIEWS = ("view", "foreign table")
 class Source:
     """A database as a run sees it: its tables, what people changed in their plans, how far each is."""
 
-    database: Database
+    database: Target
     connector: "databases.Watched"
     tables: tuple[TrainedTable, ...]
     changes: Mapping[str, PlanChanges]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, text
 
 from tools import jobs, schemas
-from tools.databases import Database
+from tools.databases import Target
 from tools.errors import Conflict, TooMany
 from tools.jobs import Job
 from tools.rights import may_change
@@ -58,7 +58,7 @@ def target_of(database: str, wanted: Sequence[str]) -> str:
     return f"{database}.{wanted[0]}" if len(wanted) == 1 else f"{database}: {', '.join(wanted)}"
 
 
-async def _check_free(box: Toolbox, actor: Actor, database: Database, names: Sequence[str]) -> None:
+async def _check_free(box: Toolbox, actor: Actor, database: Target, names: Sequence[str]) -> None:
     mine = select(JobRow).where(JobRow.workspace_id == actor.workspace_id, JobRow.kind == "sync")
     mine = mine.where(JobRow.database_id == database.id)
     recent = (

@@ -110,3 +110,42 @@ async def test_a_connection_that_was_left_in_a_transaction_is_not_lent_again(sto
         await raw.execute(f"BEGIN; {isolation.ENTER_ALL}")
         process = raw.get_server_pid()
     assert await _process(store, actor) != process
+
+
+# On the driver itself
+
+
+async def test_a_bare_transaction_is_held_to_its_workspace_and_leaves_nothing(
+    store: Store, killer: Store, actor: Actor
+) -> None:
+    async with store.begin_bare(actor.workspace_id) as wire:
+        names = [row["name"] for row in await wire.fetch("SELECT name FROM tabletalk.workspaces")]
+        assert len(names) == 1 and await wire.fetchval("SELECT current_user") == isolation.APP
+        process = wire.get_server_pid()
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        async with store.begin_bare(actor.workspace_id) as wire:
+            await wire.execute("SELECT 1 / 0")
+    with pytest.raises(StoreUnavailable):  # noqa: PT012  # the kill lies between two statements
+        async with store.begin_bare(actor.workspace_id) as wire:
+            assert wire.get_server_pid() == process
+            await _kill(killer, process)
+            await wire.execute("SELECT 1")
+    assert await _process(store, actor) != process
+
+
+async def test_a_bare_transaction_that_is_cancelled_is_undone(store: Store, actor: Actor) -> None:
+    begun = asyncio.Event()
+
+    async def slowly() -> None:
+        async with store.begin_bare_for_all() as wire:
+            await wire.execute(NAME.text)
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(slowly())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(30), store.begin_bare(actor.workspace_id) as wire:
+        assert not str(await wire.fetchval("SELECT name FROM tabletalk.workspaces")).endswith("!")

@@ -70,7 +70,7 @@ def _leaving(attributes: set[str]) -> set[str]:
 
 
 def test_only_listed_places_leave_the_one_workspace() -> None:
-    assert _leaving({"begin_for_all", "begin_as_owner"}) == set(ACROSS_WORKSPACES)
+    assert _leaving({"begin_for_all", "begin_bare_for_all", "begin_as_owner"}) == set(ACROSS_WORKSPACES)
 
 
 def test_nobody_reaches_past_the_ways_in() -> None:
