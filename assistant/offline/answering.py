@@ -6,18 +6,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assistant.offline import memory
+from assistant.offline.asked import Asked
+from assistant.offline.beside import with_more
 from assistant.offline.figures import listed
 from assistant.offline.forms import Form
 from assistant.offline.lookup import look_up
 from assistant.offline.noted import USES, with_notes
 from assistant.offline.parser import ASK, probes, read
-from assistant.offline.replies import Asked, sentence
+from assistant.offline.replies import sentence
 from assistant.offline.scope import in_scope
 from assistant.offline.sources import Source, named_in
 from assistant.offline.step import Call, Returned, Step, call, choices, say
 from assistant.offline.suggesting import follow_ups, subjects, suggestions
 from assistant.offline.telling import reason
 from assistant.offline.understanding import ReadingOf, Understanding
+from assistant.offline.wording import DROPPED
 from tools import queries, schemas
 from tools.cards import Choice
 from tools.desk import Desk, Reading
@@ -54,6 +57,14 @@ class Plan:
     """Words that stand before the sentence."""
     corrected: bool = False
     """It is the last question once more, after a note that the words before it tell."""
+
+    @property
+    def whole(self) -> bool:
+        """True when every word of the question is in the reading, and the question says all of it."""
+        reading = self.reading
+        follows = CONTINUES in reading.reasons or bool(self.understanding.show)
+        missed = DROPPED in reading.reasons or reading.confidence < WARY or ", one row for each" in reading.read_as
+        return not (self.understanding.unknown_words or follows or missed)
 
     @property
     def reading(self) -> ReadingOf:
@@ -255,7 +266,10 @@ class Answering:
             self.desk.suggestions = follow_ups(
                 plan.source, Understanding(plan.question, (plan.reading,)), self.desk.today
             )
-        asked = Asked(plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today)
+        asked = Asked(
+            plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today, plan.whole
+        )
+        asked = await with_more(self.desk, plan.source, asked, rows.milliseconds)
         noted = [] if plan.corrected else [reason for reason in plan.reading.reasons if reason.startswith(USES)]
         after = " ".join(f"This {reason}." for reason in noted)
         return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked), after) if part))

@@ -1,12 +1,28 @@
 """Says in one sentence how a question was read."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Not, Ref, compared, refs_of
+from assistant.offline.figures import in_words
+from assistant.offline.forms import (
+    All,
+    Any,
+    Compare,
+    Condition,
+    Expr,
+    Form,
+    Member,
+    Not,
+    Operator,
+    Ref,
+    compared,
+    refs_of,
+)
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.plurals import plural, singular
 from assistant.offline.roles import part
+from assistant.offline.spans import span_of
 from tools.schemas.vocabulary import split_name
 
 _AGGREGATES = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest", "count": "number of"}
@@ -25,6 +41,9 @@ _OPS = {
     "not null": "is present",
 }
 
+_INVERSE: dict[str, Operator] = {"=": "<>", "<>": "=", "like": "not like", "not like": "like"}
+"""What is not so, said without brackets."""
+
 
 class Describer:
     """Words for forms over one database."""
@@ -34,11 +53,16 @@ class Describer:
 
     def sentence(self, form: Form) -> str:
         """`number of orders, for each country, where status is 'shipped'`."""
-        parts = [self._head(form)]
         shown = set(form.select)
         groups = [e for e in form.group if e in shown] or list(form.group)
         if form.group and any(e.agg for e in (*form.select, *(s.expr for s in form.order))):
-            parts.append("for each " + _and([self._each(e) for e in groups]))
+            # What is shown of each is said once, by `for each`.
+            rest = tuple(e for e in form.select if e not in form.group)
+            main = rest[0].table if rest else ""
+            parts = [self._head(form.change(select=rest) if rest else form)]
+            parts.append("for each " + _and([self._each(e, main) for e in groups]))
+        else:
+            parts = [self._head(form)]
         if plain := [c for c in form.where if not isinstance(c, Member)]:
             parts.append("where " + " and ".join(self.condition(c) for c in plain))
         if members := [c for c in form.where if isinstance(c, Member)]:
@@ -75,23 +99,34 @@ class Describer:
         used |= {ref.table for ref in refs_of(form)} | {form.star}
         return [] if form.group else [t for t in form.tables if t not in used]
 
-    def _each(self, expr: Expr) -> str:
-        """A thing that is grouped by: `customer` for its name, `country` for a country."""
+    def _each(self, expr: Expr, main: str) -> str:
+        """A thing that is grouped by: `customer` for its name, `country of customers` for a country of theirs."""
         entry = self.lexicon.tables[expr.table]
         if expr.ref is not None and not expr.bucket and not expr.agg and expr.ref.column in entry.display:
             words = spoken(expr.table)
             return " ".join([*words[:-1], singular(words[-1])])
-        return self._brief(expr)
+        if expr.ref is not None and expr.bucket:
+            return f"{expr.bucket} {said_date(expr.ref.column)}"
+        return self._brief(expr) + (f" of {self.table(expr.table)}" if main not in ("", expr.table) else "")
 
     def _order(self, form: Form) -> list[str]:
         if not form.order:
             return [f"first {form.limit}"] if form.limit else []
         keys = _and([self._brief(s.expr) for s in form.order])
+        high, low = ("latest", "earliest") if self._dated(form.order[0].expr) else ("highest", "lowest")
         if form.limit == 1:
-            return [f"the one with the {'highest' if form.order[0].descending else 'lowest'} {keys}"]
+            return [f"the one with the {high if form.order[0].descending else low} {keys}"]
         if form.limit:
-            return [f"the {form.limit} with the {'highest' if form.order[0].descending else 'lowest'} {keys}"]
-        return [f"ordered by {keys}{', highest first' if form.order[0].descending else ''}"]
+            return [f"the {form.limit} with the {high if form.order[0].descending else low} {keys}"]
+        return [f"ordered by {keys}{f', {high} first' if form.order[0].descending else ''}"]
+
+    def _dated(self, expr: Expr) -> bool:
+        return (
+            expr.ref is not None
+            and expr.since is None
+            and expr.agg != "count"
+            and self.lexicon.column(expr.ref).temporal
+        )
 
     def table(self, name: str) -> str:
         """A table in words, in the plural."""
@@ -119,7 +154,7 @@ class Describer:
             return f"{self._brief(expr)} ({bare}.{expr.ref.column}{by})"
         name = " ".join(split_name(expr.ref.column))
         if expr.since is not None:
-            name = f"days from {' '.join(split_name(expr.since.column))} to {name}"
+            name = f"days from {said_date(expr.since.column)} to {said_date(expr.ref.column)}"
         if expr.times is not None:
             name = f"{name} times {' '.join(split_name(expr.times.column))}"
         if expr.bucket:
@@ -155,6 +190,8 @@ class Describer:
                 return self._both(condition.parts)
             case Any():
                 return " or ".join(self.condition(part) for part in condition.parts)
+            case Not(part=Compare(op=op) as part) if op in _INVERSE:
+                return self.condition(replace(part, op=_INVERSE[op]))
             case Not():
                 return f"not ({self.condition(condition.part)})"
             case Member(form=Form(select=(Expr(ref=Ref() as ref),))) if not self._ties(ref) and not self._ties(
@@ -180,14 +217,13 @@ class Describer:
         return self.lexicon.column(ref).is_key
 
     def _both(self, parts: Sequence[Condition]) -> str:
-        if len(parts) == 2 and all(isinstance(p, Compare) and isinstance(p.value, date) for p in parts):
-            low, high = parts
-            if isinstance(low, Compare) and isinstance(high, Compare) and low.op == ">=" and high.op == "<":
-                assert isinstance(low.value, date)
-                assert isinstance(high.value, date)
-                last = date.fromordinal(high.value.toordinal() - 1)
-                return f"{self.expr(low.expr)} from {low.value.isoformat()} to {last.isoformat()}"
+        if (span := span_of(All(tuple(parts)))) is not None:
+            column = said_date(span.expr.ref.column) if self._plain(span.expr) and span.expr.ref else ""
+            return f"{column or self.expr(span.expr)} {span.exact}"
         return " and ".join(self.condition(part) for part in parts)
+
+    def _plain(self, expr: Expr) -> bool:
+        return not expr.agg and not expr.bucket and expr.since is None and not expr.label
 
     def _value(self, value: object) -> str:
         match value:
@@ -205,7 +241,7 @@ class Describer:
             case str():
                 return f" '{value}'"
             case date():
-                return f" {value.isoformat()}"
+                return f" {in_words(value)}"
         return f" {value}"
 
 
@@ -217,6 +253,12 @@ def _said(form: Form) -> tuple[Condition, ...]:
 def spoken(table: str) -> tuple[str, ...]:
     """The words for a table, or for the part it plays."""
     return tuple(part(table).split("_")) if part(table) else split_name(table.split(".", 1)[-1])
+
+
+def said_date(column: str) -> str:
+    """A column of dates in words: what is called `shipped_at` was `shipped`."""
+    words = split_name(column)
+    return " ".join(words[:-1] if len(words) > 1 and words[-1] in ("at", "on") else words)
 
 
 def _and(parts: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from tools import queries
 from tools.connectors.base import Dialect
 from tools.desk import Desk
 from tools.errors import AssistantError
+from tools.queries import QueryResult
 
 SECONDS = 2.0
 """A look-up that takes longer is given up: the question is then read without it."""
@@ -23,16 +24,23 @@ async def look_up(desk: Desk, source: Source, probes: Sequence[Probe]) -> dict[P
     """Give what the source's columns hold of each probe, without regard to case; nothing when it cannot be asked."""
     if not probes:
         return {}
-    hasty = replace(desk.box, settings=desk.box.settings.model_copy(update={"query_seconds": SECONDS}))
-    try:
-        result = await queries.run(hasty, desk.actor, source.name, statement(probes, source.dialect), kept=False)
-    except AssistantError:
+    result = await hastily(desk, source, statement(probes, source.dialect))
+    if result is None:
         # A name that cannot be looked up is an unknown word, which the answer says.
         return {}
     found: dict[Probe, list[str]] = defaultdict(list)
     for place, value in result.rows:
         found[probes[int(str(place))]].append(str(value))
     return {probe: tuple(values) for probe, values in found.items()}
+
+
+async def hastily(desk: Desk, source: Source, sql: str) -> QueryResult | None:
+    """Run a query of our own that no history keeps; None when it is refused, fails or takes too long."""
+    hasty = replace(desk.box, settings=desk.box.settings.model_copy(update={"query_seconds": SECONDS}))
+    try:
+        return await queries.run(hasty, desk.actor, source.name, sql, kept=False)
+    except AssistantError:
+        return None
 
 
 def statement(probes: Sequence[Probe], dialect: Dialect) -> str:

@@ -7,6 +7,9 @@ from assistant.offline.lexicon import Lexicon
 from assistant.offline.understanding import ReadingOf
 from tools.schemas.vocabulary import split_name
 
+DROPPED = "not every word is used"
+"""The reason of a reading that leaves words out."""
+
 LONGEST = 90
 """Characters of a label."""
 
@@ -25,7 +28,7 @@ def reasons(features: Mapping[str, float], unknown: Sequence[str]) -> tuple[str,
     if features.get("sure", 1.0) < 0.4:
         found.append("other readings are near")
     if features.get("dropped"):
-        found.append("not every word is used")
+        found.append(DROPPED)
     if features.get("between", 0) >= 2:
         found.append("the tables are tied together only through others")
     return tuple(found) or ("every word is understood",)

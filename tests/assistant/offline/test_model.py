@@ -47,6 +47,17 @@ async def test_the_answer_carries_its_reading(talk: Talk, sales: str, toolbox: T
     assert 0 < entry.answer.confidence <= 1
 
 
+async def test_a_number_of_a_month_is_told_beside_the_month_before(talk: Talk, sales: str) -> None:
+    said = await talk.say("How many orders were placed in March 2026?")
+    assert "2 orders were placed in March 2026, 100 % more than in February (1)." in said
+    assert cards(talk) == ["result"], "the number beside it is no answer of its own"
+    assert "than in" not in await talk.say("How many orders were placed in January 2026?"), "there was nothing before"
+
+
+async def test_the_first_of_a_ranking_is_told_with_what_it_went_by(talk: Talk, sales: str) -> None:
+    assert "Ada has the most orders (2)." in await talk.say("Which customer has the most orders?")
+
+
 async def test_without_a_database_it_says_how_to_begin(talk: Talk) -> None:
     assert "register a database" in await talk.say("How many customers are there?")
 
@@ -62,7 +73,7 @@ async def test_a_follow_up_keeps_its_context_after_a_restart(talk: Talk, sales: 
     async with open_toolbox(toolbox.settings) as restarted:
         talk.box = restarted
         said = await talk.say("and by country?")
-    assert "France (2)" in said
+    assert "France leads with 2 customers" in said
     await talk.say("save this as verified")
     saved = await queries.list_examples(toolbox, talk.actor)
     assert [example.question for example in saved] == ["How many customers are there? and by country?"]
