@@ -241,6 +241,21 @@ def remove_policy(policy: str, as_json: Json = False, user: As = None) -> None:
     printing.show([gone], POLICIES, as_json)
 
 
+@policy_app.command("session")
+def tell_session(
+    database: str,
+    settings: Annotated[list[str] | None, typer.Argument(metavar="SETTING=ATTRIBUTE...")] = None,
+    as_json: Json = False,
+    user: As = None,
+) -> None:
+    """Tell the database's own row policies who asks: app.region=region; those not named are told no more."""
+    from tools import policies
+
+    given = attributes_of(settings)
+    told = with_box(lambda box, actor: policies.tell_session(box, actor, database, given), user)
+    printing.show([told], ("name", "session_settings"), as_json)
+
+
 POLICIES = ("id", "database", "table", "role", "predicate", "masked", "hidden")
 
 

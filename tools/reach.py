@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.connectors.base import Frozen, TableSchema
-from tools.errors import NotFound
+from tools.errors import NotAllowed, NotFound
 from tools.memo import Memo
 from tools.store.models import DatabaseRow, PolicyRow, TableRow
 from tools.toolbox import Actor, Toolbox
@@ -48,6 +48,14 @@ class Policy(Frozen):
     """Whether the table is not there at all."""
 
 
+class Policies(Frozen):
+    """What binds the readers of one database."""
+
+    tables: tuple[Policy, ...] = ()
+    session: dict[str, str] = {}  # noqa: RUF012  # pydantic copies it
+    """What the source's own policies ask: setting or variable of the session -> attribute of the person."""
+
+
 class Rule(Frozen):
     """What holds for one table, of all policies together."""
 
@@ -74,16 +82,33 @@ class Reach(Frozen):
     attributes: dict[str, str] = {}  # noqa: RUF012
     only: tuple[str, ...] = ()
     """Where not empty, tables that match none of these are hidden."""
+    session: dict[str, str] = {}  # noqa: RUF012  # pydantic copies it
+    """See Policies."""
 
     @property
     def restricted(self) -> bool:
-        """Whether anything is not seen."""
+        """Whether anything is not seen that a query could name."""
         return bool(self.only) or any(rule.binds for rule in self.rules.values())
+
+    @property
+    def parted(self) -> bool:
+        """Whether others may see more: `restricted`, or the source itself shows each person their own."""
+        return self.restricted or bool(self.session)
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What a session at the source is told of the person; NotAllowed when they lack an attribute of it."""
+        for name, attribute in self.session.items():
+            if attribute not in self.attributes:
+                raise NotAllowed(
+                    f"{self.database} asks your attribute {attribute!r} (as {name}), and you have none; ask an admin."
+                )
+        return {name: self.attributes[attribute] for name, attribute in self.session.items()}
 
     @property
     def fingerprint(self) -> str:
         """Equal for those who see the same; empty for who sees everything."""
-        if not self.restricted:
+        if not self.parted:
             return ""
         told = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
@@ -112,9 +137,9 @@ class Reach(Frozen):
         return tuple(shape for shape in shapes if not self.rule_of(shape).hidden) if self.restricted else tuple(shapes)
 
 
-def reach_of(policies: Sequence[Policy], actor: Actor, database: str) -> Reach:
+def reach_of(policies: Policies, actor: Actor, database: str) -> Reach:
     """What `policies` of a database leave `actor`."""
-    mine = [policy for policy in policies if policy.role in (None, actor.role)]
+    mine = [policy for policy in policies.tables if policy.role in (None, actor.role)]
     rules: dict[str, Rule] = {}
     for policy in mine:
         before = rules.get(policy.table, FREE)
@@ -123,8 +148,14 @@ def reach_of(policies: Sequence[Policy], actor: Actor, database: str) -> Reach:
             masked=strictest([before.masked, policy.masked]),
             hidden=before.hidden or policy.hidden,
         )
-    asked = any(rule.predicates for rule in rules.values())
-    return Reach(database=database, rules=rules, attributes=actor.attributes if asked else {}, only=actor.tables)
+    asked = policies.session or any(rule.predicates for rule in rules.values())
+    return Reach(
+        database=database,
+        rules=rules,
+        attributes=actor.attributes if asked else {},
+        only=actor.tables,
+        session=policies.session,
+    )
 
 
 def strictest(several: Iterable[Mapping[str, Mask]]) -> dict[str, Mask]:
@@ -135,14 +166,14 @@ def strictest(several: Iterable[Mapping[str, Mask]]) -> dict[str, Mask]:
     return found
 
 
-async def read_policies(memo: Memo, session: AsyncSession, database_id: UUID, version: int) -> tuple[Policy, ...]:
+async def read_policies(memo: Memo, session: AsyncSession, database_id: UUID, version: int) -> Policies:
     """The policies of a database in the workspace in hand, from memory while its catalogue's version stands."""
     held = held_policies(memo, database_id, version)
     if held is None:
         rows = await session.scalars(
             select(PolicyRow).where(PolicyRow.database_id == database_id).order_by(PolicyRow.created_at, PolicyRow.id)
         )
-        held = tuple(
+        tables = tuple(
             Policy(
                 id=row.id,
                 table=row.table_name,
@@ -153,13 +184,15 @@ async def read_policies(memo: Memo, session: AsyncSession, database_id: UUID, ve
             )
             for row in rows
         )
+        session_of = select(DatabaseRow.session_settings).where(DatabaseRow.id == database_id)
+        held = Policies(tables=tables, session=await session.scalar(session_of) or {})
         memo.put(("policies", database_id), version, held)
     return held
 
 
-def held_policies(memo: Memo, database_id: UUID, version: int) -> tuple[Policy, ...] | None:
+def held_policies(memo: Memo, database_id: UUID, version: int) -> Policies | None:
     """The policies of a database that are in memory, if they are."""
-    held: tuple[Policy, ...] | None = memo.get(("policies", database_id), version)
+    held: Policies | None = memo.get(("policies", database_id), version)
     return held
 
 
@@ -187,7 +220,7 @@ async def closed_tables(box: Toolbox, session: AsyncSession, actor: Actor) -> fr
 
     What was copied of such a table, as documents, cannot be parted by its policies afterwards: it is not shown at all.
     """
-    bound = {key: one for key, one in (await reaches(box, session, actor)).items() if one.restricted}
+    bound = {key: one for key, one in (await reaches(box, session, actor)).items() if one.parted}
     if not bound:
         return frozenset()
     columns = (TableRow.database_id, TableRow.schema_name, TableRow.name, TableRow.snapshot["kind"].astext)
@@ -195,7 +228,7 @@ async def closed_tables(box: Toolbox, session: AsyncSession, actor: Actor) -> fr
     return frozenset(
         (database, f"{schema}.{name}")
         for database, schema, name, kind in rows
-        if bound[database].rule(schema, name, kind).binds
+        if bound[database].session or bound[database].rule(schema, name, kind).binds
     )
 
 

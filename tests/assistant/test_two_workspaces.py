@@ -142,6 +142,7 @@ ROUTES: dict[str, Any] = {
     "GET /databases/{database}": None,
     "PATCH /databases/{database}": {"name": "mine"},
     "DELETE /databases/{database}": None,
+    "PUT /databases/{database}/session": {"settings": {"app.region": "region"}},
     "POST /databases/{database}/check": None,
     "POST /databases/{database}/refresh": None,
     "GET /databases/{database}/tables": None,

@@ -1,7 +1,7 @@
 """What every dialect's connector offers, and the one shape of a table that both dialects fill."""
 
 import hashlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -163,15 +163,17 @@ class Connector(Protocol):
     async def snapshot(self, schemas: Sequence[str] | None = None) -> tuple[TableSchema, ...]:
         """Read the shape of all tables and views (of `schemas`, or of all the account sees) set-based."""
 
-    async def fetch(self, sql: str, limits: ReadLimits) -> Rows:
+    async def fetch(self, sql: str, limits: ReadLimits, told: Mapping[str, str] | None = None) -> Rows:
         """Run one checked SELECT in a read-only session and give its rows.
+
+        The session is `told` who asks, for the source's own policies: settings in PostgreSQL, @variables in MySQL.
 
         `limits.rows` rows at most (one more is read to know of the cut); stopped on the server at
         `limits.seconds`; a cancelled task cancels the statement on the server too.
         Only `tools.queries.run` and training call this: nothing else may send SQL to a source.
         """
 
-    async def estimate(self, sql: str, seconds: float) -> int | None:
+    async def estimate(self, sql: str, seconds: float, told: Mapping[str, str] | None = None) -> int | None:
         """The planner's row estimate for a checked SELECT (EXPLAIN, never ANALYZE); None when it gives none."""
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import prod
 from pathlib import Path
@@ -111,18 +111,18 @@ class MySQLConnector:
             return (self.address.database,)
         return tuple(row[0] for row in await wire.ask(catalog.SCHEMAS))
 
-    async def fetch(self, sql: str, limits: ReadLimits) -> Rows:
+    async def fetch(self, sql: str, limits: ReadLimits, told: Mapping[str, str] | None = None) -> Rows:
         """Run one checked SELECT in a read-only session and give its rows; see base.Connector.fetch."""
         check_opening(sql, self.dialect)
-        async with self._reading(limits.seconds, sql) as wire:
+        async with self._reading(limits.seconds, sql, told) as wire:
             started = time.perf_counter()
             sheet = await _stream(wire, sql, limits)
             return sheet.finish((time.perf_counter() - started) * 1000)
 
-    async def estimate(self, sql: str, seconds: float) -> int | None:
+    async def estimate(self, sql: str, seconds: float, told: Mapping[str, str] | None = None) -> int | None:
         """The planner's row estimate for a checked SELECT; None when it gives none."""
         check_opening(sql, self.dialect)
-        async with self._reading(seconds, sql) as wire, wire.cursor(aiomysql.DictCursor) as cursor:
+        async with self._reading(seconds, sql, told) as wire, wire.cursor(aiomysql.DictCursor) as cursor:
             await cursor.execute(f"EXPLAIN {sql}")
             steps = await cursor.fetchall()
         outer: dict[Any, list[int]] = {}
@@ -160,7 +160,9 @@ class MySQLConnector:
         await self.pool.close()
 
     @asynccontextmanager
-    async def _reading(self, seconds: float, sql: str = "") -> AsyncIterator[Wire]:
+    async def _reading(
+        self, seconds: float, sql: str = "", told: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Wire]:
         """Lend a connection inside a read-only transaction, roll it back, and put what fails into words."""
         clock = asyncio.get_running_loop().time
         started: float | None = None
@@ -173,21 +175,21 @@ class MySQLConnector:
                 deadline.reschedule(started + seconds + GRACE_SECONDS)
                 pins = MARIADB_PINS if _is_mariadb(wire) else MYSQL_PINS
                 await wire.tell(pins.format(seconds=seconds, milliseconds=max(int(seconds * 1000), 1)))
+                if told:
+                    await wire.tell(_telling(wire, told))
                 await wire.tell("START TRANSACTION READ ONLY")
                 try:
                     yield wire
                 except MySQLError as error:
                     if wire.closed:
                         raise reach.lost(self.address) from error
-                    await wire.rollback()
+                    await _rolled_back(wire, told)
                     raise _failure(error, seconds) from None
                 except AssistantError:
-                    await wire.rollback()
+                    await _rolled_back(wire, told)
                     raise
                 if not wire.unread:
-                    await wire.rollback()
-                    if _TRACES.search(sql):
-                        await wire.ensure_closed()
+                    await _rolled_back(wire, told or _TRACES.search(sql))
         except TimeoutError:
             if started is None:
                 raise QueryTimedOut(
@@ -276,6 +278,19 @@ async def _stream(wire: Wire, sql: str, limits: ReadLimits) -> Sheet:
 
 def _usable(wire: Wire) -> bool:
     return not wire.hung_up and not wire.unread
+
+
+def _telling(wire: Wire, told: Mapping[str, str]) -> str:
+    """The statement that tells a session who asks."""
+    names = (f"@`{name.replace('`', '``')}` = {wire.escape(value)}" for name, value in told.items())
+    return f"SET {', '.join(names)}"
+
+
+async def _rolled_back(wire: Wire, stained: object) -> None:
+    """End the transaction; with the session too, where something stays in it that a rollback keeps."""
+    await wire.rollback()
+    if stained:
+        await wire.ensure_closed()
 
 
 def _is_mariadb(wire: Wire) -> bool:

@@ -5,7 +5,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -44,6 +44,10 @@ GRACE_SECONDS = 1.0
 FIRST_BATCH = 10
 BATCH_BYTES = 4_000_000
 SELECTS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+TELL = (
+    "SELECT pg_catalog.set_config(name, value, true) "
+    "FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS told (name, value)"
+)
 END = "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()"
 """Locks of the session are the one thing a read may leave that a rollback does not undo."""
 DRIVER_ERRORS = (
@@ -125,10 +129,11 @@ class PostgresConnector:
             readable = await ask(catalog.READABLE, partly) if partly else None
         return catalog.assemble(tables, columns, enums, constraints, indexes, targets, readable)
 
-    async def fetch(self, sql: str, limits: ReadLimits) -> Rows:
+    async def fetch(self, sql: str, limits: ReadLimits, told: Mapping[str, str] | None = None) -> Rows:
         """Run one checked SELECT in a read-only session and give its rows; see base.Connector.fetch."""
         first = check_opening(sql, self.dialect)
         async with self._reading(limits.seconds) as session:
+            await _tell(session, told)
             started = time.perf_counter()
             statement = await session.wire.prepare(sql, name="")
             shape = Shape(statement.get_attributes())
@@ -142,10 +147,11 @@ class PostgresConnector:
                 await _read_in_batches(statement, sheet)
             return sheet.finish((time.perf_counter() - started) * 1000)
 
-    async def estimate(self, sql: str, seconds: float) -> int | None:
+    async def estimate(self, sql: str, seconds: float, told: Mapping[str, str] | None = None) -> int | None:
         """The planner's row estimate for a checked SELECT; None when it gives none."""
         check_opening(sql, self.dialect)
         async with self._reading(seconds) as session:
+            await _tell(session, told)
             plan = await session.wire.fetchval(f"EXPLAIN (FORMAT JSON) {sql}")
         rows = json.loads(plan)[0].get("Plan", {}).get("Plan Rows")
         return int(rows) if rows is not None else None
@@ -281,6 +287,12 @@ def _begin(path: Sequence[str]) -> str:
     calls = ", ".join(f"pg_catalog.set_config({_literal(name)}, {_literal(pins[name])}, true)" for name in pins)
     calls = calls.replace("%", "%%")
     return f"BEGIN TRANSACTION READ ONLY; SELECT {calls}, pg_catalog.set_config('statement_timeout', '%d', true)"
+
+
+async def _tell(session: Session, told: Mapping[str, str] | None) -> None:
+    """Tell the transaction who asks; what it was told ends with it."""
+    if told:
+        await session.wire.fetch(TELL, list(told), list(told.values()))
 
 
 def _literal(text: str) -> str:

@@ -45,6 +45,8 @@ class Database(Frozen):
     """Tables known from its catalogue."""
     trained: int = 0
     """Of these, tables that are trained."""
+    session_settings: dict[str, str] = {}  # noqa: RUF012  # pydantic copies it
+    """What a session is told for the database's own row policies: setting or variable -> attribute of the person."""
     created_at: datetime
     created_by: str | None = None
     """The name of who registered it."""

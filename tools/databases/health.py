@@ -1,6 +1,6 @@
 """Reaching a registered database, and keeping note of whether it answers."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -116,13 +116,13 @@ class Watched:
         """See base.Connector."""
         return await self._watch(self.connector.snapshot(schemas))
 
-    async def fetch(self, sql: str, limits: ReadLimits) -> Rows:
+    async def fetch(self, sql: str, limits: ReadLimits, told: Mapping[str, str] | None = None) -> Rows:
         """See base.Connector."""
-        return await self._watch(self.connector.fetch(sql, limits))
+        return await self._watch(self.connector.fetch(sql, limits, told))
 
-    async def estimate(self, sql: str, seconds: float) -> int | None:
+    async def estimate(self, sql: str, seconds: float, told: Mapping[str, str] | None = None) -> int | None:
         """See base.Connector."""
-        return await self._watch(self.connector.estimate(sql, seconds))
+        return await self._watch(self.connector.estimate(sql, seconds, told))
 
     async def pour(self, reading: BulkReading, sink: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         """See base.BulkReader; Invalid where the dialect's connector is none."""

@@ -91,6 +91,7 @@ def shown(found: Found) -> Database:
             "reached_at": row.reached_at,
             "tables": tables,
             "trained": trained,
+            "session_settings": row.session_settings,
             "created_at": row.created_at,
             "created_by": maker,
         }

@@ -167,7 +167,7 @@ async def get_query(box: Toolbox, actor: Actor, query_id: UUID) -> Query:
 
 async def _seen(box: Toolbox, session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
     """Of the workspace's entries those a person may see: where policies bind them, what was read under the same."""
-    bound = {key: one.fingerprint for key, one in (await reaches(box, session, actor)).items() if one.restricted}
+    bound = {key: one.fingerprint for key, one in (await reaches(box, session, actor)).items() if one.parted}
     # With a database its policies are forgotten: what others asked of it is then for admins.
     orphan = QueryRow.database_id.is_(None) & (QueryRow.created_by != actor.user_id)
     return and_(

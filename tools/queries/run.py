@@ -65,10 +65,11 @@ async def run(
         seen = await sight(box, actor, target)
         entry.reach = seen.reach.fingerprint
         checked = _check(box, target, seen, sql, entry.reach)
+        told = seen.reach.told
         entry.verdict = "allowed"
         entry.tables = [_qualified(*table) for table in checked.tables]
         entry.sql_executed = checked.limited(box.settings.query_rows + 1)
-        rows, estimate = await _read(box, connector, _keyed(box, actor, entry.sql_executed), estimated)
+        rows, estimate = await _read(box, connector, _keyed(box, actor, entry.sql_executed), estimated, told)
         entry.rows, entry.truncated, entry.milliseconds = len(rows.rows), rows.truncated, rows.milliseconds
         entry.result = rows.model_dump(mode="json")
     except QueryRejected as error:
@@ -136,18 +137,20 @@ def read_limits(settings: Settings) -> ReadLimits:
     )
 
 
-async def _read(box: Toolbox, connector: Connector, sql: str, estimated: bool) -> tuple[Rows, int | None]:
+async def _read(
+    box: Toolbox, connector: Connector, sql: str, estimated: bool, told: dict[str, str]
+) -> tuple[Rows, int | None]:
     with telemetry.span("read", **{"db.system": connector.dialect}):
-        reading = connector.fetch(sql, read_limits(box.settings))
+        reading = connector.fetch(sql, read_limits(box.settings), told)
         if not estimated:
             return await reading, None
-        rows, estimate = await asyncio.gather(reading, _estimate(connector, sql))
+        rows, estimate = await asyncio.gather(reading, _estimate(connector, sql, told))
     return rows, estimate
 
 
-async def _estimate(connector: Connector, sql: str) -> int | None:
+async def _estimate(connector: Connector, sql: str, told: dict[str, str]) -> int | None:
     try:
-        return await connector.estimate(sql, ESTIMATE_SECONDS)
+        return await connector.estimate(sql, ESTIMATE_SECONDS, told)
     except Upstream as error:
         # The answer does not depend on it: the read itself reports what is wrong with query or database.
         log.debug("no estimate", reason=str(error))
@@ -164,6 +167,8 @@ def _unseen(seen: Sight, checked: CheckedSQL, rows: Rows) -> tuple[str, ...]:
     rules = {one.name: seen.reach.rule_of(one) for one in read} if seen.reach.restricted else {}
     parts = [name for name, rule in rules.items() if rule.predicates]
     found = [f"Of {', '.join(parts)}, only what you may see."] if parts else []
+    if seen.reach.session and read:
+        found.append(f"{seen.reach.database} itself shows only what you may see.")
     names = {column.name for column in rows.columns} | {column for _, column in checked.columns}
     for name, rule in rules.items():
         if masked := [column + masks.SHOWN[mask] for column, mask in rule.masked.items() if column in names]:

@@ -103,10 +103,11 @@ async def known(box: Toolbox, actor: Actor, database: str, *, unseen: bool = Fal
 
 def seen(about: Known, reach: Reach) -> Known:
     """What of a database's tables policies leave: no hidden tables, and nothing learned from rows that are not seen."""
-    if not reach.restricted:
+    if not reach.parted:
         return about
     rules = {table.id: reach.rule_of(table.shape) for table in about.tables}
-    tables = tuple(_less(table, rules[table.id]) for table in about.tables if not rules[table.id].hidden)
+    shown = (table for table in about.tables if not rules[table.id].hidden)
+    tables = tuple(_less(table, rules[table.id], parted=bool(reach.session)) for table in shown)
     names = {table.shape.qualified_name for table in tables}
     notes = tuple(note for note in about.notes if note.table is None or note.table in names)
     return Known(**{**dict(about), "tables": tables, "notes": notes})
@@ -122,14 +123,15 @@ def inside(about: Known, schemas: Collection[str]) -> Known:
     return Known(**{**dict(about), "tables": tables, "notes": notes})
 
 
-def _less(table: TrainedTable, rule: Rule) -> TrainedTable:
-    if not rule.binds:
+def _less(table: TrainedTable, rule: Rule, *, parted: bool) -> TrainedTable:
+    if not (rule.binds or parted):
         return table
-    values = {} if rule.predicates else {k: v for k, v in table.values.items() if k not in rule.masked}
-    samples = () if rule.predicates else tuple(without(sample, rule.masked) for sample in table.samples)
+    fewer = bool(rule.predicates) or parted
+    values = {} if fewer else {k: v for k, v in table.values.items() if k not in rule.masked}
+    samples = () if fewer else tuple(without(sample, rule.masked) for sample in table.samples)
     described = table.description if table.edited else describe_by_rule(table.shape, values)
     left_out = tuple(dict.fromkeys((*table.left_out, *rule.masked)))
-    shape = table.shape.model_copy(update={"row_estimate": None}) if rule.predicates else table.shape
+    shape = table.shape.model_copy(update={"row_estimate": None}) if fewer else table.shape
     changes = {"shape": shape, "values": values, "samples": samples, "description": described, "left_out": left_out}
     return table.model_copy(update=changes)
 

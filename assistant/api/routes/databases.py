@@ -8,7 +8,7 @@ from assistant.api.bodies import Body
 from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
-from tools import databases, schemas, upkeep
+from tools import databases, policies, schemas, upkeep
 from tools.connectors.base import Address, Frozen
 from tools.databases import Database, Forgotten
 from tools.errors import Invalid
@@ -52,6 +52,13 @@ class Renaming(Body):
     """What to change of a database."""
 
     name: str = Field(max_length=200, examples=["warehouse"])
+
+
+class Telling(Body):
+    """What sessions of a database are told of who asks."""
+
+    settings: dict[str, str] = Field(max_length=50, examples=[{"app.region": "region"}])
+    """Setting (PostgreSQL) or variable (MySQL) -> attribute of the person; those not named are told no more."""
 
 
 class Health(Frozen):
@@ -108,3 +115,9 @@ async def check(box: Box, person: Person, database: str) -> Health:
 async def refresh_database(box: Box, person: Person, database: str) -> Drift:
     """Look at a database again and tell which tables and columns were added, removed or changed."""
     return await schemas.refresh(box, person, database)
+
+
+@router.put("/{database}/session")
+async def tell_session(box: Box, person: Person, database: str, body: Telling) -> Database:
+    """Tell a database's own row policies who asks, in every session, from the next query on."""
+    return await policies.tell_session(box, person, database, body.settings)

@@ -47,7 +47,9 @@ class DatabaseRow(Owned, Row):
     reached_at: Mapped[datetime | None]
     """When it last answered: "does not answer since ..." is told from it."""
     catalog_version: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    """Grows with every change to its tables and notes: what a process has read stays good while this stands."""
+    """Grows with every change to its tables, notes and policies: what a process has read is good while this stands."""
+    session_settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    """What its own policies ask of a session: setting or variable -> attribute of the person."""
 
 
 class TableRow(Owned, Row):
