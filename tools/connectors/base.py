@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -191,10 +191,6 @@ class Withholder(Protocol):
         """
 
 
-Cells: TypeAlias = "list[bytes | None]"
-"""One row as the server's text of each column; None is NULL."""
-
-
 @dataclass(frozen=True)
 class BulkReading:
     """A read of a whole table, to come as lines of PostgreSQL's COPY text format."""
@@ -203,8 +199,9 @@ class BulkReading:
     """A SELECT made by `tools.sync`; whatever a person wrote in it has passed the guard."""
     seconds: float
     """After so long it is stopped at the server."""
-    line: Callable[[Cells], bytes] | None = None
-    """Makes the line of a row, where the server itself cannot; None where it does."""
+    lines: Callable[[Sequence[bytes]], bytes] | None = None
+    """Makes the lines of some rows, where the server itself cannot; None where it does. A row is the text of all its
+    columns, one behind the other."""
 
 
 @runtime_checkable

@@ -133,10 +133,10 @@ class MySQLConnector:
 
     async def pour(self, reading: BulkReading, sink: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         """Hand whole tables to `sink`, a line a row; see base.BulkReader."""
-        assert reading.line is not None, "MySQL does not write COPY lines itself"
+        assert reading.lines is not None, "MySQL does not write COPY lines itself"
         check_opening(reading.sql, self.dialect)
         async with self._reading(reading.seconds, reading.sql) as wire:
-            await pour_rows(wire, reading.sql, reading.line, sink)
+            await pour_rows(wire, reading.sql, reading.lines, sink)
 
     async def withheld(self, schema: str, table: str) -> str | None:
         """Say why the account may not read a table; see base.Withholder.

@@ -1,99 +1,117 @@
 """Rows off the wire of MySQL without decoding them: the driver would spend most of a sync's time on that."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from struct import Struct
 from typing import Any
 
 from pymysql.err import raise_mysql_exception
 
-from tools.connectors.base import Cells
 from tools.connectors.mysql_wire import Wire
 from tools.errors import QueryFailed
 
 BLOCK_BYTES = 256_000
-"""Lines are handed on in blocks of about this size."""
+"""Lines are made and handed on in blocks of about this size."""
 LONGEST_PACKET = 0xFFFFFF
+HEADER = 4
+"""Bytes before each packet: three of its length, one of its number."""
 NULL, TWO, THREE, EIGHT, ERROR, END = 0xFB, 0xFC, 0xFD, 0xFE, 0xFF, 0xFE
 """First bytes: of a value (NULL, or how many bytes its length has), and of a packet that is no row."""
+WIDTHS = {TWO: 2, THREE: 3, EIGHT: 8}
+
+_header = Struct("<I").unpack_from
 
 
 async def pour_rows(
-    wire: Wire, sql: str, line: Callable[[Cells], bytes], sink: Callable[[bytes], Coroutine[Any, Any, None]]
+    wire: Wire, sql: str, lines: Callable[[Sequence[bytes]], bytes], sink: Callable[[bytes], Coroutine[Any, Any, None]]
 ) -> None:
-    """Run a SELECT and hand `line(cells)` of each row to `sink`, in blocks."""
+    """Run a SELECT and hand what `lines` makes of its rows to `sink`, in blocks."""
     fields = await wire.begin_rows(sql)
     if not fields:
         raise QueryFailed("The statement gave no rows: only a SELECT can be run.")
-    count, data, more = len(fields), b"", True
-    lines: list[bytes] = []
-    weight = 0
+    rows: list[bytes] = []
+    data, more, weight = b"", True, 0
     while more:
         fresh = await wire.read_raw()
         data = data + fresh if data else fresh
-        found, data, more = _rows(data, count)
-        for cells in found:
-            made = line(cells)
-            lines.append(made)
-            weight += len(made)
-        if weight >= BLOCK_BYTES or not more:
-            block, lines, weight = b"".join(lines), [], 0
-            if block:
-                await sink(block)
+        weight += len(fresh)
+        found, data, more = _rows(data, len(fields))
+        rows += found
+        if rows and (weight >= BLOCK_BYTES or not more):
+            block, rows, weight = lines(rows), [], 0
+            await sink(block)
     wire.end_raw()
 
 
-def _rows(data: bytes, count: int) -> tuple[list[Cells], bytes, bool]:
+def _rows(data: bytes, count: int) -> tuple[list[bytes], bytes, bool]:
     """Split what has arrived into rows; gives them, what is left over, and whether more is to come."""
-    rows: list[Cells] = []
+    rows: list[bytes] = []
     at, size = 0, len(data)
-    while at + 4 < size:
-        length = data[at] | data[at + 1] << 8 | data[at + 2] << 16
-        start, end = at + 4, at + 4 + length
+    while at + HEADER < size:
+        length = _header(data, at)[0] & LONGEST_PACKET
+        start = at + HEADER
+        end = start + length
+        if end > size:
+            break
         if length == LONGEST_PACKET:
             whole = _joined(data, at)
             if whole is None:
                 break
             packet, at = whole
-            rows.append(_cells(packet, 0, count))
+            rows.append(_texts(packet, 0, count))
             continue
-        if end > size:
-            break
         first = data[start]
-        if first == END and length < 9:
+        if first == END and length < WIDTHS[EIGHT] + 1:
             return rows, b"", False
         if first == ERROR:
             raise_mysql_exception(data[start:end])
-        rows.append(_cells(data, start, count))
+        if count > 1 or first >= THREE:
+            rows.append(_texts(data, start, count))
+        elif first < NULL:
+            rows.append(data[start + 1 : end])
+        elif first == TWO:
+            rows.append(data[start + 3 : end])
+        else:
+            raise _too_long()
         at = end
     return rows, data[at:], True
 
 
-def _cells(data: bytes, at: int, count: int) -> Cells:
-    cells: Cells = []
+def _texts(data: bytes, at: int, count: int) -> bytes:
+    """The values of a row, one behind the other."""
+    texts: list[bytes] = []
     for _ in range(count):
         length = data[at]
         at += 1
         if length == NULL:
-            cells.append(None)
-            continue
+            raise _too_long()
         if length > NULL:
-            width = {TWO: 2, THREE: 3, EIGHT: 8}[length]
+            width = WIDTHS[length]
             length = int.from_bytes(data[at : at + width], "little")
             at += width
-        cells.append(data[at : at + length])
+        texts.append(data[at : at + length])
         at += length
-    return cells
+    return b"".join(texts)
+
+
+def _too_long() -> QueryFailed:
+    """The only reason for a NULL: what is read gives none by itself."""
+    return QueryFailed(
+        "A row is longer than the database may put together (its max_allowed_packet). Raise that, or ignore the "
+        "table's longest column in the sync plan."
+    )
 
 
 def _joined(data: bytes, at: int) -> tuple[bytes, int] | None:
     """A row longer than one packet, put together, and where the next begins; None while part of it is to come."""
     parts = []
     while True:
-        if at + 4 > len(data):
+        if at + HEADER > len(data):
             return None
-        length = data[at] | data[at + 1] << 8 | data[at + 2] << 16
-        if at + 4 + length > len(data):
+        length = _header(data, at)[0] & LONGEST_PACKET
+        start = at + HEADER
+        if start + length > len(data):
             return None
-        parts.append(data[at + 4 : at + 4 + length])
-        at += 4 + length
+        parts.append(data[start : start + length])
+        at = start + length
         if length < LONGEST_PACKET:
             return b"".join(parts), at

@@ -1,54 +1,39 @@
-"""A plan as a function for MySQL: it writes the undecoded cells of a row as the line of a document."""
+"""A plan as SQL for MySQL: the source itself writes each row as a document, all but escaped.
 
-import hashlib
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+MariaDB joins texts fast and escapes them slowly; Python escapes a block of many rows fast and is slow at whatever it
+does for each of them. So a row comes in parts, each of one kind, with marks where structure is; see `mysql_lines`.
+"""
 
-from tools.connectors.base import Cells, Column, TableSchema
-from tools.sync.compile_postgres import BINARY_START, BINARY_WHOLE, MOST_BODY, MOST_CELL, MOST_TAG, MOST_TITLE
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tools.connectors.base import Column, TableSchema
+from tools.sync.compile_postgres import MOST_BODY, MOST_CELL, MOST_TAG, MOST_TITLE
+from tools.sync.mysql_lines import NULL, PART, QUOTE, TAB, Kind, Lines
+from tools.sync.mysql_texts import (
+    CHARACTER,
+    SHORT,
+    UNBOUNDED,
+    Text,
+    as_binary,
+    as_bytes,
+    escaped_part,
+    key_part,
+    kind_of,
+    literal,
+    quoted,
+    start_of,
+    text_of,
+)
 from tools.sync.plan import SyncPlan
 
-_JSON_BYTES = re.compile(rb'[\x00-\x1f"\\]')
-_JSON_ESCAPES = {bytes((code,)): f"\\\\u{code:04x}".encode() for code in range(32)} | {
-    b"\x00": "\ufffd".encode(),
-    b"\n": b"\\\\n",
-    b"\r": b"\\\\r",
-    b"\t": b"\\\\t",
-    b'"': b'\\\\"',
-    b"\\": b"\\\\\\\\",
-}
-"""How a byte stands in a JSON string inside a COPY line, which doubles each backslash."""
-_COPY_BYTES = re.compile(rb"[\x00\t\n\r\\]")
-_COPY_ESCAPES = {b"\x00": "\ufffd".encode(), b"\t": b"\\t", b"\n": b"\\n", b"\r": b"\\r", b"\\": b"\\\\"}
-_NO_DATE = re.compile(rb"\d{4}-(?:00-|\d\d-00)|0000-")
-"""Dates of MySQL that are none."""
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def literal(text: str) -> str:
-    """A text as a literal of the session's mode, in which backslashes escape."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+MOST_BYTES = 4_000_000
+"""What is joined at the source is NULL when it is longer than a packet may be there: 4 MB at least, 16 as a rule."""
 
 
 def table(shape: TableSchema) -> str:
     """The table's name in full."""
     return f"{quoted(shape.schema_name)}.{quoted(shape.name)}"
-
-
-def raw_columns(plan: SyncPlan, shape: TableSchema) -> str:
-    """The select list of what a row's document is made from."""
-    return ", ".join(_asked(column) for column in _needed(plan, shape))
-
-
-def key_columns(plan: SyncPlan, shape: TableSchema) -> str:
-    """The select list of a row's key."""
-    return ", ".join(_asked(column) for name in plan.key if (column := shape.column(name)))
 
 
 def key_value(column: Column, value: str) -> str:
@@ -60,224 +45,167 @@ def key_value(column: Column, value: str) -> str:
     return value if column.family == "number" else literal(value)
 
 
-def key_of_line(plan: SyncPlan, shape: TableSchema) -> Callable[[Cells], bytes]:
-    """Write the function that makes the COPY line of a row's key alone."""
-    columns = [column for name in plan.key if (column := shape.column(name))]
-    return _function(
-        shape, [f"return copied({_key(columns, [f'c[{at}]' for at in range(len(columns))])}) + b'\\n'"], {}
-    )
+def key(plan: SyncPlan, shape: TableSchema) -> tuple[str, Lines]:
+    """The select list that gives a row's source key, and what makes lines of it."""
+    row = _Row()
+    row.key(_columns(plan.key, shape))
+    return row.select_list(), row.lines()
 
 
-def line_of(plan: SyncPlan, shape: TableSchema) -> Callable[[Cells], bytes]:
-    """Write the function that makes the COPY line of a row's document, for exactly this plan.
-
-    The code names cells by their place: no name of the source stands in it.
-    """
-    needed = _needed(plan, shape)
-    at = {column.name: f"c[{place}]" for place, column in enumerate(needed)}
-    columns = {column.name: column for column in needed}
-    capital = plan.entity.capitalize().encode()
-    named = "capital + key" if plan.key else "capital"
-    constants = {"capital": capital + b" " if plan.key else capital, "template": _template(plan)}
-    tags = []
-    for number, name in enumerate(plan.tags):
-        constants[f"tag{number}"] = f"{name}:".encode()
-        tags.append(f"(tag{number}, cut({_text(columns[name], at[name])}, {MOST_TAG})),")
-    key = _key([columns[name] for name in plan.key], [at[name] for name in plan.key])
-    values = [f"{_json(columns[field.column], at[field.column])}," for field in plan.fields]
-    when = f"moment({at[plan.date]})" if plan.date else "none"
-    body = [
-        f"key = {key}",
-        f"title = {_joined(plan.title, columns, at, ' ', MOST_TITLE)} or cut({named}, {MOST_TITLE})",
-        f"body = {_joined(plan.body, columns, at, chr(10), MOST_BODY)}",
-        f"data = template % ({' '.join(values)})",
-        f"tags = array(({' '.join(tags)}))",
-        f"return whole % (copied(key), copied(title), copied(body), tags, {when}, data)",
-    ]
-    return _function(shape, body, constants)
+def document(plan: SyncPlan, shape: TableSchema) -> tuple[str, Lines]:
+    """The select list that gives a document's key, title, text, tags, date and data, and what makes lines of it."""
+    row = _Row()
+    row.key(_columns(plan.key, shape))
+    row.add("text", TAB, _title(plan, shape), TAB, _body(_columns(plan.body, shape)), TAB)
+    if plan.tags:
+        row.add("array", b"{", _tags(_columns(plan.tags, shape)), b"}")
+    else:
+        row.add("text", b"{}")
+    when = shape.column(plan.date) if plan.date else None
+    row.add("json", TAB, _moment(when) if when else NULL, TAB, b"{")
+    gap = b""
+    for each in plan.fields:
+        column = shape.column(each.column)
+        assert column is not None, "a plan names columns of its table"
+        row.add("json", gap, QUOTE, each.name.encode(), QUOTE, b": ")
+        row.value(column)
+        gap = b", "
+    for name, value in plan.constants.items():
+        row.add("json", gap, QUOTE, name.encode(), QUOTE, b": ", QUOTE, value.encode(), QUOTE)
+        gap = b", "
+    row.add("json", b"}")
+    return row.select_list(), row.lines()
 
 
-def _function(shape: TableSchema, body: Sequence[str], constants: Mapping[str, bytes]) -> Callable[[Cells], bytes]:
-    scope: dict[str, Any] = {**_WRITERS, **constants}
-    source = "\n    ".join(("def line(c):", *body))
-    exec(compile(source, f"<documents of {shape.qualified_name}>", "exec"), scope)  # noqa: S102 - made of our own words and numbers
-    made: Callable[[Cells], bytes] = scope["line"]
-    return made
+_Piece = bytes | Text
 
 
-def _needed(plan: SyncPlan, shape: TableSchema) -> list[Column]:
-    names = dict.fromkeys((*plan.key, *(field.column for field in plan.fields)))
+@dataclass
+class _Row:
+    """A row as it is put together: parts, each a kind and its pieces."""
+
+    parts: list[tuple[Kind, list[_Piece]]] = field(default_factory=list)
+
+    def add(self, kind: Kind, *pieces: _Piece) -> None:
+        """Go on with pieces of this kind."""
+        if not self.parts or self.parts[-1][0] != kind:
+            self.parts.append((kind, []))
+        self.parts[-1][1].extend(pieces)
+
+    def key(self, columns: Sequence[Column]) -> None:
+        """Add the source key: the text of its column, or of several a list in JSON."""
+        if len(columns) < 2:
+            self.add("text", *(key_part(column) for column in columns))
+            return
+        for at, column in enumerate(columns):
+            self.add("json", b", " if at else b"[", QUOTE, key_part(column), QUOTE)
+        self.add("json", b"]")
+
+    def value(self, column: Column) -> None:
+        """Add a column as a value in JSON."""
+        name, text = quoted(column.name), text_of(column)
+        if column.family == "json":
+            written = f"CAST({name} AS CHAR CHARACTER SET utf8mb4)"
+            self.add("raw", Text(f"IFNULL({written}, 'null')", UNBOUNDED))
+        elif kind_of(column) in ("number", "bits", "bool", "unfilled"):
+            self.add("json", Text(f"IFNULL({text.sql}, 'null')") if column.nullable else text)
+        elif not column.nullable:
+            self.add("json", QUOTE, text, QUOTE)
+        elif text.most < MOST_BYTES:
+            whole = f"CONCAT({as_binary(QUOTE)}, {text.sql}, {as_bytes(QUOTE)})"
+            self.add("json", Text(f"IFNULL({whole}, 'null')", text.most))
+        else:  # joined with its quotes it might be too long
+            self.add(
+                "json",
+                Text(f"IF({name} IS NULL, 'null', {as_binary(QUOTE)})"),
+                Text(f"IFNULL({text.sql}, '')", text.most),
+                Text(f"IF({name} IS NULL, '', {as_binary(QUOTE)})"),
+            )
+
+    def lines(self) -> Lines:
+        """What makes lines of such rows."""
+        return Lines(tuple(kind for kind, _ in self.parts))
+
+    def select_list(self) -> str:
+        """The row's text in as many columns as it takes for none to be too long."""
+        joined: list[_Piece] = []
+        for at, (_, pieces) in enumerate(self.parts):
+            joined += [PART, *pieces] if at else pieces
+        cells: list[list[_Piece]] = [[]]
+        room = MOST_BYTES
+        for piece in joined:
+            size = piece.most if isinstance(piece, Text) else len(piece)
+            if size > room:
+                cells.append([])
+                room = MOST_BYTES
+            cells[-1].append(piece)
+            room -= size
+        return ", ".join(_cell(cell) for cell in cells if cell)
+
+
+def _cell(pieces: Sequence[_Piece]) -> str:
+    if len(pieces) == 1 and isinstance(pieces[0], Text):
+        return pieces[0].sql
+    texts: list[str] = []
+    constant = b""
+    for piece in [*pieces, Text("")]:
+        if isinstance(piece, bytes):
+            constant += piece
+            continue
+        if constant or not texts:  # the first tells the server that it joins bytes, whatever follows
+            texts.append(as_bytes(constant) if texts else as_binary(constant))
+        texts.append(piece.sql)
+        constant = b""
+    return f"CONCAT({', '.join(filter(None, texts))})"
+
+
+def _columns(names: Sequence[str], shape: TableSchema) -> list[Column]:
     return [column for name in names if (column := shape.column(name))]
 
 
-def _asked(column: Column) -> str:
+def _joined(columns: Sequence[Column], gap: str, most: int) -> str:
+    return f"LEFT(CONCAT_WS({gap}, {', '.join(start_of(column, min(most, MOST_CELL)) for column in columns)}), {most})"
+
+
+def _title(plan: SyncPlan, shape: TableSchema) -> _Piece:
+    """The columns of the title or, where they are empty, the entity and the key."""
+    named = _named(plan.entity.capitalize(), _columns(plan.key, shape))
+    if not plan.title:
+        return Text(named)
+    title = _joined(_columns(plan.title, shape), "' '", MOST_TITLE)
+    return Text(f"COALESCE(NULLIF(CAST({title} AS BINARY), ''), {named})", MOST_TITLE * CHARACTER)
+
+
+def _named(entity: str, columns: Sequence[Column]) -> str:
+    if not columns:
+        return literal(entity)
+    parts = [literal(entity + " ")]
+    for at, column in enumerate(columns):
+        if len(columns) > 1:
+            parts.append("', \"'" if at else "'[\"'")
+            parts += [escaped_part(column), "'\"'"]
+        else:
+            parts.append(key_part(column).sql)
+    if len(columns) > 1:
+        parts.append("']'")
+    return f"CAST(LEFT(CONCAT({', '.join(parts)}), {MOST_TITLE}) AS BINARY)"
+
+
+def _body(columns: Sequence[Column]) -> _Piece:
+    return Text(_joined(columns, r"'\n'", MOST_BODY), MOST_BODY * CHARACTER) if columns else b""
+
+
+def _tags(columns: Sequence[Column]) -> _Piece:
+    each = [
+        f"CONCAT({as_binary(QUOTE + column.name.encode() + b':')}, {start_of(column, MOST_TAG)}, {as_bytes(QUOTE)})"
+        for column in columns
+    ]
+    return Text(f"CONCAT_WS(',', {', '.join(each)})", len(each) * SHORT)
+
+
+def _moment(column: Column) -> _Piece:
+    """A date or time, unless it is one that the calendar does not have."""
     name = quoted(column.name)
-    if column.type.startswith("bit"):
-        return f"{name} + 0"
-    return f"ST_AsText({name})" if column.type in _SHAPES else name
-
-
-_POINTS = ("geometry", "point", "linestring", "polygon", "geometrycollection")
-_SHAPES = frozenset((*_POINTS, "multipoint", "multilinestring", "multipolygon"))
-
-
-def _template(plan: SyncPlan) -> bytes:
-    """The document's data with a place for each field's value."""
-    fields = [_escaped(field.name.encode()).replace(b"%", b"%%") + b": %b" for field in plan.fields]
-    fields += [
-        (_escaped(name.encode()) + b": " + _escaped(value.encode())).replace(b"%", b"%%")
-        for name, value in plan.constants.items()
-    ]
-    return b"{" + b", ".join(fields) + b"}"
-
-
-def _kind(column: Column) -> str:
-    """Which writer a column's cells need."""
-    spelled = column.type.lower()
-    if "zerofill" in spelled:
-        return "unfilled"
-    if spelled.startswith(("datetime", "timestamp", "json")):
-        return spelled.split("(")[0]
-    known = {"number": "number", "bool": "bool", "binary": "binary", "time": "time"}
-    return known.get(column.family, "text")
-
-
-def _json(column: Column, cell: str) -> str:
-    return f"json_{_kind(column)}({cell})"
-
-
-def _text(column: Column, cell: str) -> str:
-    writer = {"bool": "text_bool", "unfilled": "text_unfilled"}.get(_kind(column))
-    return f"{writer}({cell})" if writer else cell
-
-
-def _joined(names: Sequence[str], columns: Mapping[str, Column], at: Mapping[str, str], gap: str, most: int) -> str:
-    if not names:
-        return "b''"
-    texts = " ".join(f"cut({_text(columns[name], at[name])}, {min(most, MOST_CELL)})," for name in names)
-    return f"joined({gap.encode()!r}, ({texts}), {most})"
-
-
-def _key(columns: Sequence[Column], cells: Sequence[str]) -> str:
-    writers = {"datetime": "datetime", "timestamp": "timestamp", "binary": "binary", "unfilled": "text_unfilled"}
-    parts = [
-        f"{writers[kind]}({cell})" if (kind := _kind(column)) in writers else cell
-        for column, cell in zip(columns, cells, strict=True)
-    ]
-    if len(parts) > 1:
-        return f"listed(({', '.join(parts)}))"
-    return parts[0] if parts else "b''"
-
-
-# The writers: what the functions above are made of.
-
-
-def _escaped(value: bytes) -> bytes:
-    if _JSON_BYTES.search(value):
-        value = _JSON_BYTES.sub(lambda found: _JSON_ESCAPES[found[0]], value)
-    return b'"%b"' % value
-
-
-def _copied(value: bytes) -> bytes:
-    return _COPY_BYTES.sub(lambda found: _COPY_ESCAPES[found[0]], value) if _COPY_BYTES.search(value) else value
-
-
-def _json_text(value: bytes | None) -> bytes:
-    return b"null" if value is None else _escaped(value)
-
-
-def _json_number(value: bytes | None) -> bytes:
-    return b"null" if value is None else value
-
-
-def _text_unfilled(value: bytes | None) -> bytes | None:
-    if value is None:
-        return None
-    whole = value.lstrip(b"0")
-    return whole if whole and whole[:1] != b"." else b"0" + whole
-
-
-def _text_bool(value: bytes | None) -> bytes | None:
-    """What `tinyint(1)` holds beside 0 and 1 is a number."""
-    return {b"0": b"false", b"1": b"true"}.get(value, value) if value is not None else None
-
-
-def _json_json(value: bytes | None) -> bytes:
-    return b"null" if value is None else _copied(value.replace(b"\\u0000", "\ufffd".encode()))
-
-
-def _binary(value: bytes) -> bytes:
-    if len(value) <= BINARY_WHOLE:
-        return b"0x" + value.hex().encode()
-    checksum = hashlib.md5(value, usedforsecurity=False).hexdigest()
-    return f"0x{value[:BINARY_START].hex()}... {len(value)} bytes, md5 {checksum}".encode()
-
-
-def _trimmed(value: bytes) -> bytes:
-    return value.rstrip(b"0").rstrip(b".") if b"." in value else value
-
-
-def _datetime(value: bytes) -> bytes:
-    return _trimmed(value.replace(b" ", b"T"))
-
-
-def _timestamp(value: bytes) -> bytes:
-    return _datetime(value) + b"+00:00"
-
-
-def _moment(value: bytes | None) -> bytes:
-    return b"\\N" if value is None or _NO_DATE.match(value) else value
-
-
-def _cut(value: bytes | None, most: int) -> bytes | None:
-    """At most so many characters."""
-    if value is None or len(value) <= most:
-        return value
-    return value.decode(errors="replace")[:most].encode()
-
-
-def _joined_texts(gap: bytes, texts: Sequence[bytes | None], most: int) -> bytes:
-    return _cut(gap.join([text for text in texts if text is not None]), most) or b""
-
-
-def _listed(parts: Sequence[bytes]) -> bytes:
-    return json.dumps([part.decode(errors="replace") for part in parts], ensure_ascii=False).encode()
-
-
-def _array(tags: Sequence[tuple[bytes, bytes | None]]) -> bytes:
-    held = [
-        b'"%b"' % (name + value).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-        for name, value in tags
-        if value is not None
-    ]
-    return _copied(b"{%b}" % b",".join(held))
-
-
-def _quoting(writer: Callable[[bytes], bytes]) -> Callable[[bytes | None], bytes]:
-    return lambda value: b"null" if value is None else b'"%b"' % writer(value)
-
-
-_WRITERS: dict[str, Any] = {
-    "none": b"\\N",
-    "whole": b"%b\t%b\t%b\t%b\t%b\t%b\n",
-    "array": _array,
-    "binary": _binary,
-    "copied": _copied,
-    "cut": _cut,
-    "datetime": _datetime,
-    "joined": _joined_texts,
-    "json_binary": _quoting(_binary),
-    "json_bool": lambda value: _text_bool(value) or b"null",
-    "json_datetime": _quoting(_datetime),
-    "json_json": _json_json,
-    "json_number": _json_number,
-    "json_text": _json_text,
-    "json_time": _quoting(_trimmed),
-    "json_timestamp": _quoting(_timestamp),
-    "json_unfilled": lambda value: _text_unfilled(value) or b"null",
-    "listed": _listed,
-    "moment": _moment,
-    "text_bool": _text_bool,
-    "text_unfilled": _text_unfilled,
-    "timestamp": _timestamp,
-}
+    parts = ("YEAR",) if kind_of(column) == "timestamp" else ("YEAR", "MONTH", "DAYOFMONTH")
+    real = " AND ".join(f"{part}({name})" for part in parts)
+    return Text(f"IF({real}, {name}, {as_binary(NULL)})")

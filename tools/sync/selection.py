@@ -68,15 +68,15 @@ class Selection:
         if self.dialect == "postgres":
             columns = compile_postgres.document_columns(self.plan, self.shape)
             return BulkReading(self._select(columns), seconds)
-        columns = compile_mysql.raw_columns(self.plan, self.shape)
-        return BulkReading(self._select(columns), seconds, compile_mysql.line_of(self.plan, self.shape))
+        columns, lines = compile_mysql.document(self.plan, self.shape)
+        return BulkReading(self._select(columns), seconds, lines)
 
     def keys(self, seconds: float) -> BulkReading:
         """The read that gives a line a source key."""
         if self.dialect == "postgres":
             return BulkReading(self.unordered(compile_postgres.key_text(self.plan, self.shape)), seconds)
-        columns = compile_mysql.key_columns(self.plan, self.shape)
-        return BulkReading(self.unordered(columns), seconds, compile_mysql.key_of_line(self.plan, self.shape))
+        columns, lines = compile_mysql.key(self.plan, self.shape)
+        return BulkReading(self.unordered(columns), seconds, lines)
 
     def unordered(self, columns: str) -> str:
         """A SELECT of the rows in no order."""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from tools.connectors.base import Column, Dialect, TableSchema
-from tools.sync import compile_mysql, compile_postgres
+from tools.sync import compile_postgres, mysql_texts
 from tools.sync.plan import SyncPlan
 
 PARTS = 4096
@@ -48,7 +48,7 @@ def tally_of(dialect: Dialect, plan: SyncPlan, shape: TableSchema, parts: int = 
             stored_part=stored_part,
             stored_sums=stored_sums,
         )
-    names = [compile_mysql.quoted(column.name) for column in columns]
+    names = [mysql_texts.quoted(column.name) for column in columns]
     written = _written_by_mysql(columns)
     md5 = f"MD5(CONVERT({written} USING utf8mb4))"
     return Tally(
@@ -65,7 +65,7 @@ def _of_numbers(dialect: Dialect, column: Column, parts: int) -> Tally:
     if dialect == "postgres":
         key, text = f"{compile_postgres.quoted(column.name)}::bigint", "sum({})::text"
     else:
-        key, text = f"CAST({compile_mysql.quoted(column.name)} AS SIGNED)", "CAST(SUM({}) AS CHAR)"
+        key, text = f"CAST({mysql_texts.quoted(column.name)} AS SIGNED)", "CAST(SUM({}) AS CHAR)"
     sums = f"count(*), {text.format(key)}, {text.format(_mixed(key))}"
     return Tally(
         whole=sums,
@@ -87,7 +87,7 @@ def _whole(column: Column) -> bool:
 
 def _written_by_mysql(columns: list[Column]) -> str:
     """A source key as SQL, where MySQL writes it as `compile_mysql` does; else empty."""
-    names = [compile_mysql.quoted(column.name) for column in columns]
+    names = [mysql_texts.quoted(column.name) for column in columns]
     plain = all(_whole(column) and "zerofill" not in column.type.lower() for column in columns)
     if len(columns) == 1:
         words = columns[0].family == "text" and columns[0].type.lower().startswith(("char", "varchar"))
