@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -215,21 +215,30 @@ async def reaches(box: Toolbox, session: AsyncSession, actor: Actor) -> dict[UUI
     }
 
 
-async def closed_tables(box: Toolbox, session: AsyncSession, actor: Actor) -> frozenset[tuple[UUID, str]]:
-    """(database id, qualified name) of each table that a person does not see whole.
+class Bounds(NamedTuple):
+    """Tables that a person does not see whole, each as (database id, qualified name)."""
 
-    What was copied of such a table, as documents, cannot be parted by its policies afterwards: it is not shown at all.
-    """
+    closed: frozenset[tuple[UUID, str]] = frozenset()
+    """Of what was copied of these nothing can be shown: they are hidden, or columns of them are masked."""
+    parted: frozenset[tuple[UUID, str]] = frozenset()
+    """Of these some rows are seen."""
+
+
+async def bounded_tables(box: Toolbox, session: AsyncSession, actor: Actor) -> Bounds:
+    """What a person does not see whole of the workspace in hand."""
     bound = {key: one for key, one in (await reaches(box, session, actor)).items() if one.parted}
     if not bound:
-        return frozenset()
+        return Bounds()
     columns = (TableRow.database_id, TableRow.schema_name, TableRow.name, TableRow.snapshot["kind"].astext)
     rows = await session.execute(select(*columns).where(TableRow.database_id.in_(bound)))
-    return frozenset(
-        (database, f"{schema}.{name}")
-        for database, schema, name, kind in rows
-        if bound[database].session or bound[database].rule(schema, name, kind).binds
-    )
+    closed, parted = set(), set()
+    for database, schema, name, kind in rows:
+        rule = bound[database].rule(schema, name, kind)
+        if rule.hidden or rule.masked:
+            closed.add((database, f"{schema}.{name}"))
+        elif rule.predicates or bound[database].session:
+            parted.add((database, f"{schema}.{name}"))
+    return Bounds(frozenset(closed), frozenset(parted))
 
 
 async def reach(box: Toolbox, actor: Actor, database: str) -> Reach:

@@ -38,6 +38,7 @@ from tools.documents.ranking import rank
 from tools.documents.sources import sources
 from tools.documents.spelling import with_spellings
 from tools.embedded import servers
+from tools.reach import Bounds
 from tools.settings import Settings
 from tools.store.models import DatabaseRow
 from tools.store.session import migrate
@@ -199,7 +200,7 @@ async def precision(box: Toolbox, actor: Actor, queries: Sequence[Query], part: 
                 values = {"query": " or ".join(said.split()), "workspace": actor.workspace_id, "first": FIRST}
                 found = list(await session.scalars(PLAIN, values))
             else:
-                there = await sources(box, session, actor)
+                there = await sources(session, actor, Bounds())
                 asked = await with_spellings(box, session, there, ask(said))
                 vector = (await box.embedder.embed([said]))[0] if ranker == "both" else None
                 found = [place.id for place in (await rank(box, session, actor, asked, vector, there))[:FIRST]]

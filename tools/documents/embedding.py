@@ -15,7 +15,7 @@ from tools.documents.references import Reference, references
 from tools.documents.sources import sources
 from tools.errors import Conflict, NotFound
 from tools.jobs import Claim, Job, Outcome
-from tools.reach import masked_columns
+from tools.reach import bounded_tables, masked_columns
 from tools.rights import may_change
 from tools.store.models import DatabaseRow
 from tools.toolbox import Actor, Toolbox
@@ -120,7 +120,9 @@ async def start_embedding(box: Toolbox, actor: Actor, database: str, *, force: b
 async def reembed(box: Toolbox, actor: Actor, *, force: bool = False) -> tuple[Job, ...]:
     """Start the jobs that make vectors anew where another model made them, or all by `force`; of every database."""
     async with box.store.begin(actor.workspace_id) as session:
-        names = dict.fromkeys(one.database for one in await sources(box, session, actor))
+        names = dict.fromkeys(
+            one.database for one in await sources(session, actor, await bounded_tables(box, session, actor))
+        )
     started = [await start_embedding(box, actor, name, force=force) for name in names]
     return tuple(job for job in started if job is not None)
 

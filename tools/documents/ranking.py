@@ -17,6 +17,8 @@ from tools.toolbox import Actor, Toolbox
 
 CANDIDATES = 60
 """Documents a ranker may name."""
+PARTED = 5
+"""So many times as many, where a person sees but a part of a table."""
 TUNING = {
     "fusion": 10.0,  # the smaller, the more a first place counts
     "by_words": 1.0,
@@ -110,8 +112,13 @@ async def rank(
     wanted: Sequence[Source],
     others: Sequence[Source] = (),
     filters: Filters = Filters(),  # noqa: B008  # frozen
+    *,
+    parted: bool = False,
 ) -> list[Place]:
-    """Rank the documents of `wanted`, and by themselves those of `others`; without a `vector` by their words alone."""
+    """Rank the documents of `wanted`, and by themselves those of `others`; without a `vector` by their words alone.
+
+    Where policies have `parted` a table, more are named: the person does not see all of them.
+    """
     scope = [(one, True) for one in wanted] + [(one, False) for one in others]
     size = len(vector or ())
     indexed = bool(size) and await indexes.pays(box, session, [one for one, _ in scope], size)
@@ -132,9 +139,9 @@ async def rank(
         "model": box.embedder.name,
         "dimension": size,
         "documents": await _documents(session),
-        "candidates": CANDIDATES,
+        "candidates": CANDIDATES * (PARTED if parted else 1),
         # Some of the nearest may be gone at the source since, or be left out afterwards.
-        "nearest": CANDIDATES * 2,
+        "nearest": CANDIDATES * 2 * (PARTED if parted else 1),
         "most": MOST,
         "probes": list(asked.probes),
         "short_list": SHORT_LIST,

@@ -1,18 +1,16 @@
 """From a document back to its row: what the last sync brought, what it is linked with, and the row as it is now."""
 
-import json
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, bindparam, select, text
-from sqlglot import exp
 
 from tools import databases, queries, schemas
-from tools.connectors.base import Frozen, ResultColumn, TableSchema
+from tools.connectors.base import Frozen, ResultColumn
 from tools.documents.document import Document, RelatedDocument
 from tools.documents.links import neighbours
-from tools.errors import Invalid, NotFound
-from tools.reach import closed_tables
+from tools.documents.live import by_keys, unseen
+from tools.errors import NotFound
+from tools.reach import bounded_tables
 from tools.schemas.privacy import looks_private
 from tools.store.models import DatabaseRow, DocumentRow
 from tools.toolbox import Actor, Toolbox
@@ -45,9 +43,13 @@ async def document(box: Toolbox, actor: Actor, document_id: int) -> Document:
     )
     async with box.store.begin(actor.workspace_id) as session:
         found = (await session.execute(query)).first()
-        closed = await closed_tables(box, session, actor)
-    if found is None or (found[0].database_id, found[0].table_name) in closed:
-        raise NotFound(f"No document {document_id!r} in this workspace; a search tells their numbers.")
+        bounds = await bounded_tables(box, session, actor)
+    hidden = await unseen(box, actor, [document_id], bounds)
+    if found is None or document_id in hidden.ids:
+        told = " ".join(
+            (f"No document {document_id!r} in this workspace; a search tells their numbers.", *hidden.reasons)
+        )
+        raise NotFound(told)
     row, database = found
     shared = Document.model_fields.keys() - {"database", "table", "tags"}
     return Document(
@@ -60,9 +62,10 @@ async def related(box: Toolbox, actor: Actor, document_id: int) -> tuple[Related
     one = await document(box, actor, document_id)
     async with box.store.begin(actor.workspace_id) as session:
         near = await neighbours(session, one.id)
-        closed = await closed_tables(box, session, actor)
-        brief = await session.execute(BRIEF, {"ids": [other.id for other in near]})
-        rows = {row.id: row for row in brief if (row.database_id, row.table_name) not in closed}
+        bounds = await bounded_tables(box, session, actor)
+        brief = (await session.execute(BRIEF, {"ids": [other.id for other in near]})).all()
+    hidden = await unseen(box, actor, [row.id for row in brief], bounds)
+    rows = {row.id: row for row in brief if row.id not in hidden.ids}
     return tuple(
         RelatedDocument(
             id=other.id,
@@ -88,7 +91,7 @@ async def open_row(box: Toolbox, actor: Actor, document_id: int) -> LiveRow:
     shape = (await schemas.describe(box, actor, one.database, one.table)).shape
     columns = [c.name for c in shape.columns if c.name in one.data or not looks_private(c.name)]
     dialect = (await databases.get(box, actor, one.database)).dialect
-    sql = _by_key(shape, one.source_key, columns, dialect)
+    sql = by_keys(shape, [one.source_key], columns).limit(1).sql(dialect=dialect)
     result = await queries.run(box, actor, one.database, sql, question=f"The row of document {one.id}")
     if not result.rows:
         raise NotFound(
@@ -104,31 +107,3 @@ async def open_row(box: Toolbox, actor: Actor, document_id: int) -> LiveRow:
         values=result.rows[0],
         milliseconds=result.milliseconds,
     )
-
-
-def _by_key(shape: TableSchema, source_key: str, columns: Sequence[str], dialect: str) -> str:
-    """The SELECT of one row by its key, as it stands in a document."""
-    key = _key(shape)
-    if not key:
-        raise Invalid(f"{shape.qualified_name} has no key: none of its rows can be told from the others.")
-    values = [str(value) for value in json.loads(source_key)] if len(key) > 1 else [source_key]
-    table = exp.table_(shape.name, db=shape.schema_name, quoted=True)
-    select_row = exp.select(*(exp.column(name, quoted=True) for name in columns)).from_(table)
-    for name, value in zip(key, values, strict=True):
-        select_row = select_row.where(exp.column(name, quoted=True).eq(_literal(shape, name, value)))
-    return select_row.limit(1).sql(dialect=dialect)
-
-
-def _key(shape: TableSchema) -> tuple[str, ...]:
-    """What a sync tells rows apart by: the primary key, or a unique constraint without empty columns."""
-    certain = {column.name for column in shape.columns if not column.nullable}
-    unique = next((columns for columns in shape.unique_constraints if set(columns) <= certain), ())
-    return shape.primary_key or unique
-
-
-def _literal(shape: TableSchema, name: str, value: str) -> exp.Expression:
-    column = shape.column(name)
-    family = column.family if column is not None else "other"
-    if family == "binary":
-        raise Invalid(f"The key of {shape.qualified_name} is binary; open the row by another column.")
-    return exp.Literal.number(value) if family == "number" else exp.Literal.string(value)

@@ -12,13 +12,14 @@ from tools.documents.asked import Asked, ask, sought
 from tools.documents.document import DocumentHit, FoundDocuments, ShownDocument
 from tools.documents.embedding import WITHHELD
 from tools.documents.links import lead
+from tools.documents.live import unseen
 from tools.documents.ranking import TUNING, Filters, Place, rank, said_by
 from tools.documents.snippets import shown
 from tools.documents.sources import Source, of_database, of_entity, of_table, sources
 from tools.documents.spelling import with_spellings
 from tools.errors import Invalid, ModelUnavailable
 from tools.jobs import periods
-from tools.reach import closed_tables
+from tools.reach import Bounds, bounded_tables
 from tools.store.models import LIVE_STATES, JobRow
 from tools.toolbox import Actor, Toolbox
 
@@ -89,16 +90,25 @@ async def search_documents(
         raise Invalid(f"Say in up to {MOST_QUERY} characters what to search for: late delivery.")
     filters = Filters(tag, since, until)
     async with box.store.begin(actor.workspace_id) as session:
-        there = of_database(await sources(box, session, actor), database)
+        bounds = await bounded_tables(box, session, actor)
+        there = of_database(await sources(session, actor, bounds), database)
         scope = _scope(there, query, table, entity)
         asked = await with_spellings(
-            box, session, await _whole(box, session, actor, there), ask(scope.said, {one.entity for one in there})
+            box, session, _whole(bounds, there), ask(scope.said, {one.entity for one in there})
         )
         warnings = (*await _still_made(session, there), *await _of_another_model(box, session, there))
     vector, unavailable = await _vector(box, scope.said)
     async with box.store.begin(actor.workspace_id) as session:
-        places = await rank(box, session, actor, asked, vector, scope.wanted, scope.others, filters)
-        leads = await lead(session, [place.id for place in places if not place.wanted], scope.wanted, there)
+        parted = any(one.key in bounds.parted for one in there)
+        places = await rank(box, session, actor, asked, vector, scope.wanted, scope.others, filters, parted=parted)
+        between = [one for one in there if one.key not in bounds.parted]
+        leads = await lead(session, [place.id for place in places if not place.wanted], scope.wanted, between)
+    hidden = await unseen(
+        box, actor, {*(place.id for place in places), *(k for ids in leads.values() for k in ids)}, bounds
+    )
+    places = [place for place in places if place.id not in hidden.ids]
+    leads = {key: ids - hidden.ids for key, ids in leads.items() if key not in hidden.ids}
+    async with box.store.begin(actor.workspace_id) as session:
         said = (
             await said_by(session, asked, [*leads, *{key for keys in leads.values() for key in keys}]) if leads else {}
         )
@@ -114,7 +124,7 @@ async def search_documents(
         read_as=_read_as(asked, scope, filters),
         words=asked.text,
         hits=tuple(_hit(rows, found[key], rows[key], found[best[0]].score) for key in best if key in rows),
-        warnings=(*unavailable, *warnings),
+        warnings=(*unavailable, *warnings, *hidden.reasons, *_parts(bounds, there)),
     )
 
 
@@ -150,10 +160,16 @@ async def _vector(box: Toolbox, said: str) -> tuple[list[float] | None, tuple[st
         return None, (f"{error} Documents are found by their words alone.",)
 
 
-async def _whole(box: Toolbox, session: AsyncSession, actor: Actor, there: Sequence[Source]) -> list[Source]:
+def _whole(bounds: Bounds, there: Sequence[Source]) -> list[Source]:
     """Those whose database the person sees whole: the words of others would be told by a spelling."""
-    closed = {database for database, _ in await closed_tables(box, session, actor)}
-    return [one for one in there if one.database_id not in closed]
+    bound = {database for database, _ in (*bounds.closed, *bounds.parted)}
+    return [one for one in there if one.database_id not in bound]
+
+
+def _parts(bounds: Bounds, there: Sequence[Source]) -> tuple[str, ...]:
+    """Say of which tables only a part was looked through."""
+    parts = ", ".join(one.table for one in there if one.key in bounds.parted)
+    return (f"Of {parts}, only what you may see.",) if parts else ()
 
 
 async def _still_made(session: AsyncSession, there: Sequence[Source]) -> tuple[str, ...]:

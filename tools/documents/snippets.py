@@ -8,7 +8,8 @@ from sqlalchemy import ARRAY, BigInteger, Row, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.documents.document import Piece, ShownDocument
-from tools.reach import closed_tables
+from tools.documents.live import unseen
+from tools.reach import bounded_tables
 from tools.toolbox import Actor, Toolbox
 
 OPEN, CLOSE = "\x02", "\x03"
@@ -25,10 +26,6 @@ JOIN tabletalk.databases b ON b.id = d.database_id
 CROSS JOIN (SELECT to_tsquery('english', :text) AS query) q
 WHERE d.workspace_id = :workspace AND d.id = ANY (:ids) AND d.deleted_at IS NULL
 """).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
-
-PLACES = text("SELECT id, database_id, table_name FROM tabletalk.documents WHERE id = ANY (:ids)").bindparams(
-    bindparam("ids", type_=ARRAY(BigInteger))
-)
 
 WHOLE = f"HighlightAll=true, StartSel={OPEN}, StopSel={CLOSE}"
 STRETCHES = f'MaxFragments=2, MinWords=10, MaxWords=28, FragmentDelimiter=" … ", StartSel={OPEN}, StopSel={CLOSE}'
@@ -53,10 +50,10 @@ async def shown(session: AsyncSession, actor: Actor, ids: Iterable[int], query: 
 async def show(box: Toolbox, actor: Actor, ids: Iterable[int], words: str) -> dict[int, ShownDocument]:
     """Show the documents of an earlier search as they are now; one that is gone since is left out."""
     async with box.store.begin(actor.workspace_id) as session:
-        closed = await closed_tables(box, session, actor)
+        bounds = await bounded_tables(box, session, actor)
         rows = await shown(session, actor, ids, words)
-        places = await session.execute(PLACES, {"ids": list(rows)})
-        return {row.id: rows[row.id] for row in places if (row.database_id, row.table_name) not in closed}
+    hidden = await unseen(box, actor, rows, bounds)
+    return {number: row for number, row in rows.items() if number not in hidden.ids}
 
 
 def _shown(row: Row[Any]) -> ShownDocument:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.errors import NotFound
-from tools.reach import closed_tables
-from tools.toolbox import Actor, Toolbox
+from tools.reach import Bounds
+from tools.toolbox import Actor
 
 SOURCES = text("""
 SELECT b.id AS database_id, b.name AS database, t.table_name, t.entity
@@ -46,12 +46,11 @@ class Source(NamedTuple):
         return self.database_id, self.table
 
 
-async def sources(box: Toolbox, session: AsyncSession, actor: Actor) -> list[Source]:
-    """Give every table of the workspace that has documents, of those that the person sees whole."""
+async def sources(session: AsyncSession, actor: Actor, bounds: Bounds) -> list[Source]:
+    """Give every table of the workspace that has documents, of those that are not closed to the person."""
     rows = await session.execute(SOURCES, {"workspace": actor.workspace_id})
     found = [Source(row.database_id, row.database, row.table_name, row.entity) for row in rows]
-    closed = await closed_tables(box, session, actor)
-    return [one for one in found if one.key not in closed]
+    return [one for one in found if one.key not in bounds.closed]
 
 
 def of_database(found: Sequence[Source], database: str | None) -> list[Source]:

@@ -28,7 +28,7 @@ async def tell_session(box: Toolbox, actor: Actor, database: str, settings: Mapp
     """Tell the sessions of a database who asks: setting or variable -> attribute; those not named are told no more.
 
     Values come from the person's account or the token a page signed, never from a model or a question; who lacks an
-    attribute reads nothing. What was synced of such a database is shown to nobody: a sync reads as nobody.
+    attribute reads nothing.
     """
     may_manage(actor, "tell sessions who asks")
     target = await databases.get(box, actor, database)
