@@ -121,6 +121,8 @@ class Screen:
         """Queries whose results were shown."""
         self._message: cl.Message | None = None
         self._steps: dict[str, cl.Step] = {}
+        self._notes: dict[str, str] = {}
+        self._undo: list[Choice] = []
 
     async def show(self, event: Event) -> None:
         """Put one event on the screen."""
@@ -145,8 +147,8 @@ class Screen:
                     await self._take_back(pending.id)
                 waiting = [{"id": call.id, "tool": call.tool, "consequence": call.consequence} for call in calls]
                 await self._card({"type": "approval", "calls": waiting, "yes": yes})
-            case Done(suggestions=suggestions) if suggestions:
-                choices = tuple(Choice(label=one, message=one) for one in suggestions)
+            case Done(suggestions=suggestions) if suggestions or self._undo:
+                choices = (*self._undo, *(Choice(label=one, message=one) for one in suggestions))
                 await self._card(ChoicesCard(prompt="", choices=choices).model_dump(mode="json"))
             case Failed(title=title, message=reason):
                 await self._text(f"**{title}.** {reason}")
@@ -188,6 +190,8 @@ class Screen:
             name=doing, type="tool", show_input="sql" if sql else False, parent_id=above.id if above else None
         )
         step.input = sql or ""
+        if call.name == "add_note":
+            self._notes[call.id] = str(call.args.get("text", ""))
         step.start = utc_now()
         self._steps[call.id] = step
         await step.send()
@@ -199,6 +203,8 @@ class Screen:
 
     async def _end(self, returned: ToolReturned) -> None:
         step = self._steps.pop(returned.id, None)
+        if returned.ok and (note := self._notes.get(returned.id)):
+            self._undo = [Choice(label="Undo note", message=f"remove the note saying {note}")]
         if step is None:
             return
         named = STEPS.get(returned.name)

@@ -55,8 +55,8 @@ class Plan:
     """Which of the readings is tried."""
     before: str = ""
     """Words that stand before the sentence."""
-    corrected: bool = False
-    """It is the last question once more, after a note that the words before it tell."""
+    instead_of: Any = None
+    """Id of the answer that this one takes the place of, after a note that the words before it tell."""
 
     @property
     def whole(self) -> bool:
@@ -270,9 +270,12 @@ class Answering:
             plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today, plan.whole
         )
         asked = await with_more(self.desk, plan.source, asked, rows.milliseconds)
-        noted = [] if plan.corrected else [reason for reason in plan.reading.reasons if reason.startswith(USES)]
+        told = sentence(asked)
+        if instead := await self._instead(plan, asked):
+            told = f"{told.removesuffix('.')}{instead}."
+        noted = [] if plan.instead_of else [reason for reason in plan.reading.reasons if reason.startswith(USES)]
         after = " ".join(f"This {reason}." for reason in noted)
-        return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked), after) if part))
+        return say(" ".join(part for part in (plan.before, self._remarks(plan), told, after) if part))
 
     def _keep_reading(self, plan: Plan) -> None:
         """Keep what a follow-up builds on; of a verified query nobody knows the form."""
@@ -309,8 +312,8 @@ class Answering:
 
     # ------------------------------------------------------------ about answers
 
-    async def again(self, before: str) -> Step:
-        """Answer the last question once more, with what has been noted since."""
+    async def again(self, before: str, query_id: Any) -> Step:
+        """Answer the last question once more, with what has been noted since; `query_id` is its answer so far."""
         last = None if "declined" in self.kept else self.previous()
         source = self.source(self.kept.get("database"))
         if last is None or source is None or last.best is None:
@@ -322,7 +325,29 @@ class Answering:
                 f"{before} The answer stays as it is: by rule I cannot put this note into the query. "
                 "It is kept for everybody who asks, and a connected model follows it."
             )
-        return self._query(Plan(last.question, source, understood, before=f"{before} New answer:", corrected=True))
+        return self._query(Plan(last.question, source, understood, before=f"{before} New answer:", instead_of=query_id))
+
+    async def without_note(self, before: str, query_id: Any) -> Step:
+        """Answer the last question once more where a note that is gone now had a part in it."""
+        last, source = self.previous(), self.source(self.kept.get("database"))
+        noted = last is not None and last.best is not None and any(r.startswith(USES) for r in last.best.reasons)
+        if last is None or source is None or not noted:
+            return say(before)
+        understood = await self._read_anew(source)
+        if understood.best is None or last.best is None or understood.best.sql == last.best.sql:
+            return say(before)
+        lead = f"{before} The answer without it:"
+        return self._query(Plan(last.question, source, understood, before=lead, instead_of=query_id))
+
+    async def _instead(self, plan: Plan, asked: Asked) -> str:
+        """`, instead of 780,457.03`: the number that a corrected one takes the place of."""
+        if plan.instead_of is None or len(asked.rows) != 1 or len(asked.columns) != 1:
+            return ""
+        before = (await queries.get_query(self.desk.box, self.desk.actor, plan.instead_of)).result
+        if before is None or len(before.rows) != 1 or before.columns != asked.columns:
+            return ""
+        was = replace(asked, rows=before.rows).cell(before.rows[0], 0)
+        return f", instead of {was}" if before.rows[0] != tuple(asked.rows[0]) else ""
 
     async def _read_anew(self, source: Source) -> Understanding:
         """Read the last question again, and the questions before that it goes on from."""

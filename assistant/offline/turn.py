@@ -50,7 +50,10 @@ class Turn:
         if last.tool == "ask_back":
             return say("Choose one, or say it in your own words.")
         if last.tool == "add_note" and last.ok and self._acting is not None and self._acting.correcting:
-            return await self._answering.again(f"Noted for {last.args.get('database')}: “{last.args.get('text')}”.")
+            noted = f"Noted for {last.args.get('database')}: “{last.args.get('text')}”."
+            return await self._answering.again(noted, self._acting.query_id)
+        if last.tool == "remove_note" and last.ok and self._acting is not None:
+            return await self._answering.without_note(tell(last), self._acting.query_id)
         return say("\n\n".join(tell(each) for each in returned))
 
 

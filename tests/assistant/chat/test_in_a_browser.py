@@ -154,6 +154,20 @@ def test_a_conversation_that_begins_with_a_command_is_named_after_it(page: Page)
     expect(page.locator("[data-sidebar=content]").get_by_text("/databases", exact=True)).to_be_visible()
 
 
+def test_a_note_just_made_can_be_taken_back(page: Page, site: Site) -> None:
+    site.stub.script[:] = [
+        Say(calls=[("add_note", {"database": "sales", "text": "totals are in euros"})]),
+        Say("Noted."),
+        Say(calls=[("remove_note", {"database": "sales", "note": "totals are in euros"})]),
+        Say("It is gone."),
+    ]
+    say(page, "remember that totals are in euros")
+    page.get_by_role("button", name="Undo note").click()
+    expect(page.get_by_text("It is gone.")).to_be_visible()
+    expect(page.get_by_role("button", name="Removed a note")).to_be_visible()
+    assert "remove the note saying totals are in euros" in str(site.stub.requests[-1]["messages"])
+
+
 def test_what_destroys_waits_for_a_word(page: Page, site: Site) -> None:
     site.stub.script[:] = [Say(calls=[("forget_database", {"name": "sales"})])]
     say(page, "forget sales")

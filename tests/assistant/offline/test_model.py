@@ -196,13 +196,17 @@ async def test_a_correction_is_kept_as_a_note(talk: Talk, sales: str, toolbox: T
     await talk.say("What is the average total of orders?")
     said = await talk.say("that's wrong, the total must not include cancelled orders")
     assert "Noted for sales" in said
-    assert "New answer" in said
+    assert "New answer: The average total of orders is 31.67, instead of 25." in said
     entry = (await queries.list_queries(toolbox, talk.actor))[0]
     assert entry.answer is not None and any("uses the note by" in reason for reason in entry.answer.reasons)
     notes = await schemas.list_notes(toolbox, actor, "sales")
     assert [note.text for note in notes] == ["the total must not include cancelled orders"]
     assert "This uses the note by" in await talk.say("What is the average total of orders per status?")
-    assert "Removed" in await talk.say("undo note")
+    undone = await talk.say("remove the note saying the total must not include cancelled orders")
+    assert "Removed the note" in undone and "The answer without it: Of 2 statuses" in undone
+    assert "no such note" in await talk.say("remove the note saying the total must not include cancelled orders")
+    await talk.say("note: totals are in euros")
+    assert await talk.say("undo note") == "Removed the note 'totals are in euros'."
     assert await schemas.list_notes(toolbox, actor, "sales") == ()
 
 
