@@ -20,6 +20,8 @@ COMPUTED = {"avg": "average", "sum": "total", "min": "lowest", "max": "highest"}
 COUNTED = re.compile(r"(.*s) count")
 """How queries call what they compute, in words."""
 
+ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
+
 MOST_DECIMALS = 2
 """Digits behind the point beside a bar; the table has them all."""
 
@@ -50,7 +52,7 @@ async def props(box: Toolbox, actor: Actor, query_id: UUID) -> dict[str, Any]:
 async def more_rows(box: Toolbox, actor: Actor, query_id: UUID, start: int) -> list[list[Any]]:
     """Give the rows of a result from `start` on, as many as a card takes at once."""
     query = await queries.get_query(box, actor, query_id)
-    return [list(row) for row in query.result.rows[start : start + ROWS]] if query.result else []
+    return [list(row) for row in _in_order(query, query.result)[start : start + ROWS]] if query.result else []
 
 
 def _said(answer: Answer | None) -> dict[str, Any]:
@@ -92,12 +94,24 @@ def _laid_out(query: Query, result: Rows) -> dict[str, Any]:
             {**column.model_dump(), "label": heading(column.name) if query.answer else column.name}
             for column in result.columns
         ],
-        "rows": result.rows[:ROWS],
+        "rows": _in_order(query, result)[:ROWS],
         "total": total,
         "truncated": result.truncated,
         "cut": cut,
         "chart": chart(spec, result) if spec else None,
     }
+
+
+def _in_order(query: Query, result: Rows) -> list[tuple[Any, ...]]:
+    return in_order(query.sql_executed or query.sql_asked, query.answer.chart if query.answer else None, result)
+
+
+def in_order(sql: str, spec: ChartSpec | None, result: Rows) -> list[tuple[Any, ...]]:
+    """Give the rows as the table shows them: like the bars above it, where the query asked for no order."""
+    if spec is None or spec.kind != "bar" or ORDERED.search(sql):
+        return list(result.rows)
+    place = next(at for at, column in enumerate(result.columns) if column.name == spec.y[0])
+    return _largest_first(list(result.rows), place)
 
 
 async def _is_verified(box: Toolbox, actor: Actor, query: Query) -> bool:

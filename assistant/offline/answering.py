@@ -270,12 +270,10 @@ class Answering:
             plan.question, rows.columns, rows.rows, rows.truncated, plan.reading.form, self.desk.today, plan.whole
         )
         asked = await with_more(self.desk, plan.source, asked, rows.milliseconds)
-        told = sentence(asked)
-        if instead := await self._instead(plan, asked):
-            told = f"{told.removesuffix('.')}{instead}."
+        was = await self._instead(plan, asked)
         noted = [] if plan.instead_of else [reason for reason in plan.reading.reasons if reason.startswith(USES)]
         after = " ".join(f"This {reason}." for reason in noted)
-        return say(" ".join(part for part in (plan.before, self._remarks(plan), told, after) if part))
+        return say(" ".join(part for part in (plan.before, self._remarks(plan), sentence(asked), was, after) if part))
 
     def _keep_reading(self, plan: Plan) -> None:
         """Keep what a follow-up builds on; of a verified query nobody knows the form."""
@@ -340,14 +338,14 @@ class Answering:
         return self._query(Plan(last.question, source, understood, before=lead, instead_of=query_id))
 
     async def _instead(self, plan: Plan, asked: Asked) -> str:
-        """`, instead of 780,457.03`: the number that a corrected one takes the place of."""
+        """`Before, it was 780,457.03.`: the number that a corrected one takes the place of."""
         if plan.instead_of is None or len(asked.rows) != 1 or len(asked.columns) != 1:
             return ""
         before = (await queries.get_query(self.desk.box, self.desk.actor, plan.instead_of)).result
         if before is None or len(before.rows) != 1 or before.columns != asked.columns:
             return ""
         was = replace(asked, rows=before.rows).cell(before.rows[0], 0)
-        return f", instead of {was}" if before.rows[0] != tuple(asked.rows[0]) else ""
+        return f"Before, it was {was}." if before.rows[0] != tuple(asked.rows[0]) else ""
 
     async def _read_anew(self, source: Source) -> Understanding:
         """Read the last question again, and the questions before that it goes on from."""

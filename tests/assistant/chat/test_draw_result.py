@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from assistant.chat.draw_result import chart, heading, labels, short_names
+from assistant.chat.draw_result import chart, heading, in_order, labels, short_names
 from tools.connectors.base import ResultColumn, Rows
 from tools.queries.chart import ChartSpec
 
@@ -58,6 +58,15 @@ def test_the_top_holds_the_largest_when_the_query_did_not_order() -> None:
     result = rows({"country": "text", "revenue": "number"}, ("Spain", 2), ("France", 7), ("Italy", 3))
     drawn = chart(ChartSpec(kind="bar", x="country", y=("revenue",), top=2), result)
     assert drawn["labels"] == ["France", "Italy"]
+
+
+def test_the_table_goes_by_its_bars_unless_the_query_has_an_order() -> None:
+    result = rows({"country": "text", "revenue": "number"}, ("Spain", 2), ("France", 7), ("Italy", 3))
+    bars = ChartSpec(kind="bar", x="country", y=("revenue",), top=2)
+    unordered = "SELECT country, SUM(total) AS revenue FROM orders GROUP BY country LIMIT 1001"
+    assert [row[0] for row in in_order(unordered, bars, result)] == ["France", "Italy", "Spain"]
+    for sql, spec in ((f"{unordered} order  by country", bars), (unordered, None)):
+        assert in_order(sql, spec, result) == list(result.rows)
 
 
 @pytest.mark.parametrize(

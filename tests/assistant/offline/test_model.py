@@ -196,7 +196,7 @@ async def test_a_correction_is_kept_as_a_note(talk: Talk, sales: str, toolbox: T
     await talk.say("What is the average total of orders?")
     said = await talk.say("that's wrong, the total must not include cancelled orders")
     assert "Noted for sales" in said
-    assert "New answer: The average total of orders is 31.67, instead of 25." in said
+    assert "New answer: The average total of orders is 31.67. Before, it was 25." in said
     entry = (await queries.list_queries(toolbox, talk.actor))[0]
     assert entry.answer is not None and any("uses the note by" in reason for reason in entry.answer.reasons)
     notes = await schemas.list_notes(toolbox, actor, "sales")
