@@ -103,7 +103,8 @@ class MySQLConnector:
             if not wanted:
                 return ()
             await wire.tell(catalog.ROOM)
-            answers = [await wire.ask(catalog.in_schemas(query, wanted)) for query in catalog.QUERIES]
+            queries = (*catalog.QUERIES, catalog.JSON_CHECKS) if _tells_checks(wire) else catalog.QUERIES
+            answers = [await wire.ask(catalog.in_schemas(query, wanted)) for query in queries]
         return catalog.assemble(*answers)
 
     async def _schemas(self, wire: Wire) -> tuple[str, ...]:
@@ -295,6 +296,11 @@ async def _rolled_back(wire: Wire, stained: object) -> None:
 
 def _is_mariadb(wire: Wire) -> bool:
     return "mariadb" in wire.server_version.lower()
+
+
+def _tells_checks(wire: Wire) -> bool:
+    found = re.search(r"(\d+)\.(\d+)\.\d+-mariadb", wire.server_version.lower())
+    return found is not None and (int(found[1]), int(found[2])) >= catalog.CHECKS_SINCE
 
 
 def _version(said: str) -> str:

@@ -51,6 +51,16 @@ WHERE table_schema IN ({schemas})
 GROUP BY table_schema, table_name
 """
 
+JSON_CHECKS = """
+SELECT constraint_schema, table_name, JSON_ARRAYAGG(JSON_ARRAY(constraint_name, 0, check_clause))
+FROM information_schema.check_constraints
+WHERE constraint_schema IN ({schemas}) AND check_clause LIKE 'json_valid(%'
+GROUP BY constraint_schema, table_name
+"""
+"""How MariaDB tells JSON: to it the type is a `longtext` with a check."""
+CHECKS_SINCE = (10, 4)
+"""The MariaDB from which on it makes that check by itself."""
+
 ROOM = "SET SESSION group_concat_max_len = 100000000"
 """The bound of an aggregate in MariaDB; one cut in the middle would not be JSON."""
 
@@ -96,15 +106,21 @@ def family(data_type: str, column_type: str) -> TypeFamily:
 
 
 def assemble(
-    tables: Sequence[Record], columns: Sequence[Record], keys: Sequence[Record], indexes: Sequence[Record]
+    tables: Sequence[Record],
+    columns: Sequence[Record],
+    keys: Sequence[Record],
+    indexes: Sequence[Record],
+    checks: Sequence[Record] = (),
 ) -> tuple[TableSchema, ...]:
     """Join the answers of the catalogue to one TableSchema a table, in the order of `tables`."""
-    shapes, references, access = _by_table(columns), _by_table(keys), _by_table(indexes)
+    shapes, references, access, valid = map(_by_table, (columns, keys, indexes, checks))
     column = cache(_column)  # `id int(11) NOT NULL` is the same column wherever it stands
 
     def table_of(table: Record) -> dict[str, Any]:
         key = table[:2]
         made = [column(*record[1:]) for record in shapes.get(key, ())]
+        if key in valid:
+            made = _with_json(made, {record[2] for record in valid[key]})
         return _table(table, made, references.get(key, ()), access.get(key, ()))
 
     return as_tables(map(table_of, tables))
@@ -137,6 +153,15 @@ def _column(
         generated=bool(expression) or "AUTO_INCREMENT" in words or "GENERATED" in words,
         enum_values=tuple(value.replace("''", "'") for value in values),
     )
+
+
+def _with_json(columns: Sequence[Column], checks: set[str]) -> list[Column]:
+    return [
+        column.model_copy(update={"type": "json", "family": "json"})
+        if column.family == "text" and f"json_valid(`{column.name.replace('`', '``')}`)" in checks
+        else column
+        for column in columns
+    ]
 
 
 def _table(

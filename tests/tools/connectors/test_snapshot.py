@@ -120,6 +120,7 @@ MYSQL = (
         feeling enum('glad', 'it''s, so so') DEFAULT 'glad', active boolean NOT NULL DEFAULT true,
         cost decimal(10,2), twice decimal(12,2) AS (cost * 2) STORED,
         email varchar(40) UNIQUE COMMENT 'where to write', body text, at datetime DEFAULT CURRENT_TIMESTAMP, raw blob,
+        doc json, `d``oc` json NOT NULL DEFAULT '{}', checked longtext CHECK (checked <> ''),
         CONSTRAINT up FOREIGN KEY (pb, pa) REFERENCES parent (b, a), FULLTEXT KEY words (body), KEY by_at (at, pa)
     ) COMMENT 'Children''s table'""",
     "CREATE VIEW seen AS SELECT id, email FROM child",
@@ -164,6 +165,9 @@ async def test_mysql(my: MySQLConnector, my_admin: aiomysql.Cursor, mysql_source
         "body": ("text", True, False),
         "at": ("datetime", True, False),
         "raw": ("binary", True, False),
+        "doc": ("json", True, False),
+        "d`oc": ("json", False, False),
+        "checked": ("text", True, False),
     }
     feeling, email = child.column("feeling"), child.column("email")
     assert feeling is not None and feeling.enum_values == ("glad", "it's, so so")

@@ -20,6 +20,15 @@ TEXTS = (
     "  padded  ",
     LONG,
 )
+JSONS = (
+    '{"a": [1, 2.50, -1e3, true, null], "b": {"c": "d\\"e\\\\f\\n\\u00e4"}}',
+    '"text"',
+    "17",
+    "null",
+    "[]",
+    '  {\n\t"spaced" : "späť 🦊 \\ud83e\\udd8a" }\n',
+    '{"twice": 1, "twice": 2, "long": "' + "x" * 70_000 + '"}',
+)
 PAIRS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
     ("small", "smallint", "smallint", (-32768, 0, 32767, None)),
     ("whole", "int", "int", (-2147483648, 7, 2147483647, None)),
@@ -44,6 +53,8 @@ PAIRS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
     ("raw", "bytea", "longblob", (b"", b"\x00\xff", BLOB[:256], BLOB, None)),
     ("uid", "uuid", "uuid", ("123e4567-e89b-12d3-a456-426614174000", None)),
     ("host", "inet", "inet6", ("2001:db8::1", None)),
+    ("facts", "jsonb", "json", (*JSONS, None)),
+    ("plain_facts", "json", "json", (*JSONS, None)),
 )
 
 
