@@ -16,6 +16,7 @@ from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, ToolsetTool, 
 from pydantic_ai.usage import UsageLimits
 
 from assistant.asking import toolset as asking
+from tools import audit
 from tools.databases.toolset import toolset as databases
 from tools.desk import Desk
 from tools.documents.toolset import toolset as documents
@@ -89,6 +90,7 @@ class _TellingReasons(WrapperToolset[Desk]):
         try:
             return await super().call_tool(name, tool_args, ctx, tool)
         except AssistantError as error:
+            await audit.note_refusal(ctx.deps.box, error)
             raise ToolFailed(f"{error.title}: {error}") from error
 
 

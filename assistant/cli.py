@@ -243,6 +243,24 @@ def check_database(name: str, as_json: Json = False, user: As = None) -> None:
     raise typer.Exit(1 if found.last_error else 0)
 
 
+@databases_app.command("refresh")
+def refresh_database(name: str, as_json: Json = False, user: As = None) -> None:
+    """Look at a database again and tell which tables and columns were added, removed or changed."""
+    from tools import schemas
+
+    drift = with_box(lambda box, actor: schemas.refresh(box, actor, name), user)
+    typer.echo(drift.model_dump_json() if as_json else str(drift))
+
+
+@databases_app.command("rename")
+def rename_database(name: str, new_name: str, as_json: Json = False, user: As = None) -> None:
+    """Call a database by another name; what was learned of it stays."""
+    from tools import databases
+
+    renamed = with_box(lambda box, actor: databases.rename(box, actor, name, new_name), user)
+    printing.show([renamed], ("name", "kind", "place", "health"), as_json)
+
+
 @databases_app.command("forget")
 def forget_database(
     name: str,

@@ -101,6 +101,16 @@ def revoke_key(name: str, as_json: Json = False, user: As = None) -> None:
     printing.show([gone], COLUMNS, as_json)
 
 
+@embed_app.command("rotate")
+def rotate_key(name: str, as_json: Json = False, user: As = None) -> None:
+    """Give a key another secret, shown this once; the old one is good no more."""
+    from assistant import embed
+
+    made: NewWidgetKey = with_box(lambda box, actor: embed.rotate_key(box, actor, name), user)
+    typer.echo(made.model_dump_json() if as_json else made.secret)
+    printing.narrate("Copy it now: it cannot be shown again.")
+
+
 def _address(given: str | None) -> str:
     settings = load_settings()
     return given or settings.public_url or url_of(settings)

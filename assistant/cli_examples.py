@@ -1,5 +1,6 @@
 """`tabletalk examples`: verified questions with their SQL."""
 
+import json
 from typing import Annotated
 from uuid import UUID
 
@@ -39,9 +40,11 @@ def add_example(database: str, question: str, sql: str, as_json: Json = False, u
 
 
 @examples_app.command("remove")
-def remove_example(example: UUID, user: As = None) -> None:
+def remove_example(example: UUID, as_json: Json = False, user: As = None) -> None:
     """Remove one, by its id."""
     from tools import queries
 
     with_box(lambda box, actor: queries.remove_example(box, actor, example), user)
+    if as_json:
+        typer.echo(json.dumps({"removed": str(example)}))
     printing.narrate("Removed.")

@@ -141,6 +141,26 @@ def choose_workspace(name: str, user: As = None) -> None:
     printing.narrate(f"{there.user_name} works in {name} now, as {there.role}.")
 
 
+@workspace_app.command("remove")
+def remove_workspace(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+    user: As = None,
+) -> None:
+    """Remove the workspace one works in with all it holds, after saying what goes; for its admins."""
+    from assistant import accounts
+
+    if not yes:
+        printing.narrate(str(with_box(lambda box, actor: accounts.holdings(box, actor, name), user)))
+        typer.confirm(f"Remove {name!r}?", abort=True, err=True)
+    gone = with_box(
+        lambda box, actor: accounts.remove_workspace(box, actor, name, approved_by=actor.user_id),
+        user,
+    )
+    printing.show([gone], tuple(accounts.Holdings.model_fields), as_json)
+
+
 # Keys
 
 

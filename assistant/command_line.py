@@ -9,7 +9,7 @@ import typer
 
 from assistant import printing
 from tools.embedded import running, servers
-from tools.errors import Invalid
+from tools.errors import AssistantError, Invalid
 from tools.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ As = Annotated[str | None, typer.Option("--as", metavar="USER", help="Whose work
 def with_box(work: "Callable[[Toolbox, Actor], Awaitable[Result]]", user: str | None = None) -> Result:
     """Run `work(box, actor)` with the servers of this set-up, starting them for as long as it takes."""
     from assistant.accounts import find_person, local_person
+    from tools import audit
     from tools.toolbox import open_toolbox
 
     async def opened(settings: Settings) -> Result:
@@ -31,7 +32,11 @@ def with_box(work: "Callable[[Toolbox, Actor], Awaitable[Result]]", user: str | 
             if user is None and not settings.local:
                 raise Invalid("Outside local mode say in whose workspace: --as USER")
             person = await (find_person(box.store, user) if user else local_person(box.store))
-            return await work(box, person.model_copy(update={"door": "cli"}))
+            try:
+                return await work(box, person.model_copy(update={"door": "cli"}))
+            except AssistantError as error:
+                await audit.note_refusal(box, error)
+                raise
 
     with ready() as settings:
         return asyncio.run(opened(settings))

@@ -6,14 +6,18 @@ The application's roles may add entries and read them, no more (tools.store.isol
 from datetime import datetime
 from typing import Literal
 
+import structlog
 from sqlalchemy import select
 
 from tools.connectors.base import Frozen
-from tools.rights import may_manage
+from tools.errors import AssistantError, StoreUnavailable
+from tools.rights import RoleRefused, may_manage
 from tools.store.models import AuditRow
 from tools.toolbox import Actor, Toolbox
 
 Verdict = Literal["done", "refused", "failed"]
+
+log = structlog.get_logger(__name__)
 
 LONGEST = 2000
 """Letters of a detail that are kept."""
@@ -74,6 +78,16 @@ async def record(box: Toolbox, entry: AuditRow) -> None:
     """Keep an entry of a deed that writes nothing else to the store."""
     async with box.store.begin(entry.workspace_id) as session:
         session.add(entry)
+
+
+async def note_refusal(box: Toolbox, error: AssistantError) -> None:
+    """Keep that a role was too small for a deed; other errors are kept where they are raised, or are none of a role."""
+    if not isinstance(error, RoleRefused):
+        return
+    try:
+        await record(box, noted(error.actor, error.deed, verdict="refused", detail=str(error)))
+    except StoreUnavailable as away:  # the person is to hear why they were refused, not that
+        log.warning("a refusal was not noted", who=error.actor.user_name, deed=error.deed, reason=str(away))
 
 
 async def list_audit(

@@ -1,7 +1,8 @@
 """Who people are, and how they prove it: passwords, tokens, keys, single sign-on, each to an Actor.
 
-people: users, workspaces and who belongs where. signing_in: by password; sso: by an identity provider. tokens: short
-access tokens and rotating refresh tokens. keys: what a program comes in with. throttle: how often one may try.
+people: users, workspaces and who belongs where; removing: of a workspace. signing_in: by password; sso: by an identity
+provider. tokens: short access tokens and rotating refresh tokens. keys: what a program comes in with. throttle: how
+often one may try.
 """
 
 from assistant.accounts.keys import ApiKey, NewKey, actor_of_key, create_key, list_keys, revoke_key
@@ -25,6 +26,7 @@ from assistant.accounts.people import (
     set_role,
     stamp,
 )
+from assistant.accounts.removing import Holdings, holdings, remove_workspace
 from assistant.accounts.signing_in import sign_in
 from assistant.accounts.sso import signed_on
 from assistant.accounts.tokens import Tokens, actor_of_access, issue_tokens, refresh, revoke
@@ -34,6 +36,7 @@ __all__ = [
     "LOCAL_USER",
     "WORKSPACE",
     "ApiKey",
+    "Holdings",
     "NewKey",
     "Person",
     "Role",
@@ -46,6 +49,7 @@ __all__ = [
     "create_key",
     "create_workspace",
     "find_person",
+    "holdings",
     "issue_tokens",
     "list_keys",
     "list_users",
@@ -54,6 +58,7 @@ __all__ = [
     "make_user",
     "refresh",
     "remove_member",
+    "remove_workspace",
     "reset_password",
     "revoke",
     "revoke_key",

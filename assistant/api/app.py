@@ -29,6 +29,7 @@ from assistant.api.routes import (
     tables,
     training,
     users,
+    widget_keys,
     workspaces,
 )
 from tools.settings import Settings
@@ -117,6 +118,7 @@ NOUNS = (
     users,
     workspaces,
     keys,
+    widget_keys,
     policies,
     audit,
 )
@@ -137,6 +139,7 @@ TAGS = [
     {"name": "users", "description": "The members of the workspace, and what each may do."},
     {"name": "workspaces", "description": "What a team shares."},
     {"name": "keys", "description": "API keys: what a program comes in with."},
+    {"name": "widget keys", "description": "Which pages of yours may show the chat, and to whom."},
     {"name": "policies", "description": "Which rows, columns and tables each role sees."},
     {"name": "audit", "description": "Who did what."},
 ]

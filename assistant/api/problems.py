@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from tools import audit
 from tools.errors import AssistantError, NotSignedIn, TooMany
 
 log = structlog.get_logger(__name__)
@@ -122,6 +123,7 @@ def install(api: FastAPI) -> None:
 
     @api.exception_handler(AssistantError)
     async def on_purpose(request: Request, error: AssistantError) -> JSONResponse:
+        await audit.note_refusal(request.app.state.box, error)
         return told(error, request)
 
     @api.exception_handler(RequestValidationError)

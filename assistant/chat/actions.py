@@ -12,7 +12,7 @@ from assistant.chat.cards import StoredCard
 from assistant.chat.door import actor, door
 from assistant.chat.screen import change, redraw, say, show_under
 from assistant.chat.work_actions import registered
-from tools import databases, documents, queries, schemas, upkeep
+from tools import audit, databases, documents, queries, schemas, upkeep
 from tools.cards import DocumentsCard, JobCard, ResultCard
 from tools.connectors.base import Address
 from tools.errors import AssistantError, Conflict, Invalid, NotFound
@@ -42,6 +42,7 @@ def _offer(deed: Deed) -> None:
             card = await door().history.find_card(cl.context.session.thread_id, str(action.payload.get("card")))
             return await deed(person, card, action.payload)
         except AssistantError as error:
+            await audit.note_refusal(door().box, error)
             return {"error": str(error)}
 
     cl.action_callback(deed.__name__)(pressed)

@@ -23,6 +23,7 @@ from assistant.chat.history import ChatHistory
 from assistant.chat.login import STAMP
 from assistant.chat.screen import catch_up, say, watch
 from assistant.embed import PREFIX
+from tools import audit
 from tools.errors import AssistantError, NotSignedIn, TooMany
 from tools.settings import load_settings
 from tools.toolbox import Actor
@@ -138,6 +139,7 @@ async def hear(message: cl.Message) -> None:
         else:
             await (turn.take(text) if command is None else commands.carry_out(command))
     except AssistantError as error:
+        await audit.note_refusal(door().box, error)
         await say(f"**{error.title}.** {error}")
 
 

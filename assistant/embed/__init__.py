@@ -6,7 +6,17 @@ where the login of the main chat does not count. `public` goes to the browser.
 """
 
 from assistant.embed.guests import PREFIX, Guest, Session, actor_called, admit, find_guest, take_question
-from assistant.embed.keys import Look, NewWidgetKey, WidgetKey, create_key, find_key, list_keys, revoke_key, snippet
+from assistant.embed.keys import (
+    Look,
+    NewWidgetKey,
+    WidgetKey,
+    create_key,
+    find_key,
+    list_keys,
+    revoke_key,
+    rotate_key,
+    snippet,
+)
 
 __all__ = [
     "PREFIX",
@@ -22,6 +32,7 @@ __all__ = [
     "find_key",
     "list_keys",
     "revoke_key",
+    "rotate_key",
     "snippet",
     "take_question",
 ]

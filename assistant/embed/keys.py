@@ -152,6 +152,23 @@ async def revoke_key(box: Toolbox, actor: Actor, named: str) -> WidgetKey:
     return await find_key(box, actor, found.key)
 
 
+async def rotate_key(box: Toolbox, actor: Actor, named: str) -> NewWidgetKey:
+    """Give a live key another secret; what the page's server signs with the old one is not good any more.
+
+    Sessions that were begun with it go on for the hour they have. Invalid for a key that was revoked.
+    """
+    may_manage(actor, "rotate widget keys")
+    found = await find_key(box, actor, named)
+    if found.revoked_at is not None:
+        raise Invalid(f"The widget key {found.name!r} was revoked; make another one.")
+    secret = SECRET + secrets.token_urlsafe(32)
+    mine = update(WidgetKeyRow).where(WidgetKeyRow.id == found.id, WidgetKeyRow.workspace_id == actor.workspace_id)
+    async with box.store.begin(actor.workspace_id) as session:
+        await session.execute(mine.values(secret=box.secrets.seal(secret, found.workspace_id, found.id)))
+        session.add(audit.noted(actor, "rotate widget key", found.name, detail=found.key))
+    return NewWidgetKey(secret=secret, about=found)
+
+
 def snippet(key: WidgetKey, address: str) -> str:
     """What goes into the page; `address` is where its visitors reach Tabletalk."""
     source = f"{address.rstrip('/')}/embed/widget.js?key={key.key}"

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy import text
 
-from assistant import accounts, conversation
+from assistant import accounts, conversation, embed
 from tests.conftest import registered
 from tools import databases, jobs, policies, queries, schemas
 from tools.toolbox import Actor, Toolbox
@@ -44,6 +44,7 @@ class Owned:
     conversation: str
     policy: str
     key: str
+    widget_key: str
     name: str
     workspace: str
     kind: str = "csv"
@@ -73,6 +74,7 @@ async def aviary(toolbox: Toolbox, actor: Actor) -> AsyncIterator[Owned]:
             values = {"workspace": actor.workspace_id, "database": found.id, "canary": CANARY}
             document = await session.scalar(PUT_DOCUMENT, values)
         key = await accounts.create_key(toolbox, actor, CANARY)
+        widget = await embed.create_key(toolbox, actor, CANARY, ["https://portal.example"], [shop])
         yield Owned(
             database=shop,
             table="parrots",
@@ -85,6 +87,7 @@ async def aviary(toolbox: Toolbox, actor: Actor) -> AsyncIterator[Owned]:
             conversation=str(talk.conversation_id),
             policy=str(policy.id),
             key=str(key.about.id),
+            widget_key=widget.about.key,
             name=actor.user_name,
             workspace=actor.user_name,
         )
@@ -94,6 +97,8 @@ def filled(arguments: Any, owned: Owned) -> Any:
     """Arguments with what is Ann's put in place of its name in braces."""
     if isinstance(arguments, dict):
         return {name: filled(value, owned) for name, value in arguments.items()}
+    if isinstance(arguments, list):
+        return [filled(value, owned) for value in arguments]
     if isinstance(arguments, str) and arguments.startswith("{"):
         return asdict(owned)[arguments.strip("{}")]
     return arguments

@@ -35,7 +35,7 @@ async def stands(toolbox: Toolbox, actor: Actor, owned: Owned) -> dict[str, obje
     async with client(toolbox, actor) as rest:
         places = (
             *("databases", "queries", "examples", "schedules", "jobs", "conversations", "users", "workspaces"),
-            *("keys", "policies", "audit", f"documents/{owned.document}"),
+            *("keys", "widget-keys", "policies", "audit", f"documents/{owned.document}"),
             *(f"databases/{owned.database}/{part}" for part in ("tables", "notes", "training")),
         )
         return {place: (await rest.get(f"/{place}")).json() for place in places}
@@ -194,6 +194,7 @@ ROUTES: dict[str, Any] = {
     "GET /jobs/stats": None,
     "GET /jobs/failed": None,
     "POST /jobs/failed/retry": None,
+    "GET /jobs/events": None,
     "GET /jobs/{job}": None,
     "GET /jobs/{job}/events": None,
     "POST /jobs/{job}/cancel": None,
@@ -204,10 +205,16 @@ ROUTES: dict[str, Any] = {
     "DELETE /users/{name}": None,
     "GET /workspaces": None,
     "POST /workspaces": {"name": "{workspace}"},
+    "GET /workspaces/{workspace}": None,
+    "DELETE /workspaces/{workspace}": None,
     "PUT /workspaces/chosen": {"name": "{workspace}"},
     "GET /keys": None,
     "POST /keys": {"name": "mine"},
     "DELETE /keys/{key}": None,
+    "GET /widget-keys": None,
+    "POST /widget-keys": {"name": "mine", "origins": ["https://mine.example"], "tables": ["{database}"]},
+    "POST /widget-keys/{widget_key}/rotate": None,
+    "DELETE /widget-keys/{widget_key}": None,
     "GET /policies": None,
     "POST /policies": {"database": "{database}", "table": "{table}", "hidden": True},
     "DELETE /policies/{policy}": None,

@@ -11,7 +11,7 @@ from tools.jobs.attempt import Runner, attempt
 from tools.jobs.census import census
 from tools.jobs.claim import Claim
 from tools.jobs.due import Start, claim_due, reset_clocks, start_now
-from tools.jobs.follow import JobStats, follow, follow_events, queue_stats
+from tools.jobs.follow import JobStats, follow, follow_all, follow_events, happened, queue_stats
 from tools.jobs.job import ClaimLost, Job, JobCancelled, JobEvent, Outcome, State, check_state
 from tools.jobs.prune import prune
 from tools.jobs.records import (
@@ -54,8 +54,10 @@ __all__ = [
     "events",
     "failures",
     "follow",
+    "follow_all",
     "follow_events",
     "get",
+    "happened",
     "job_channel",
     "list_jobs",
     "mark_told",

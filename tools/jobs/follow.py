@@ -9,16 +9,21 @@ from sqlalchemy import func, select
 
 from tools.connectors.base import Frozen
 from tools.errors import StoreUnavailable
-from tools.jobs.job import Job, JobEvent
+from tools.jobs.job import Job, JobEvent, event_of
 from tools.jobs.patience import end, patiently
 from tools.jobs.records import events, get, job_channel
 from tools.queue import QueueStats
-from tools.store.models import JobRow
+from tools.rights import only_own
+from tools.store.models import JobEventRow, JobRow
 from tools.toolbox import Actor, Toolbox
 
 UPDATES_A_SECOND = 4
 POLL_SECONDS = 2.0
 """How late a change is seen when its message was lost."""
+SETTLED_SECONDS = 1.0
+"""So long an event waits to be told among those of all jobs."""
+LOOK_SECONDS = 1.0
+"""How often one looks what happened to any job."""
 FAILED_DAYS = 7
 
 
@@ -86,6 +91,42 @@ async def follow_events(box: Toolbox, actor: Actor, job_id: int, after: int = 0)
             for event in await patiently(lambda: events(box, actor, job.id, after=after)):  # noqa: B023  # awaited here
                 after = event.id
                 yield event
+
+
+async def happened(box: Toolbox, actor: Actor, after: int | None = None, limit: int = 200) -> tuple[JobEvent, ...]:
+    """What happened to the workspace's jobs since the event numbered `after`, oldest first; None: the latest ones.
+
+    Events of the last second come with the next look: one that was numbered first may be committed last.
+    """
+    settled = func.now() - timedelta(seconds=SETTLED_SECONDS)
+    query = select(JobEventRow).where(JobEventRow.workspace_id == actor.workspace_id, JobEventRow.at < settled)
+    if only_own(actor):
+        mine = select(JobRow.id).where(JobRow.created_by == actor.user_id)
+        query = query.where(JobEventRow.job_id.in_(mine))
+    if after is not None:
+        query = query.where(JobEventRow.id > after).order_by(JobEventRow.id)
+    else:
+        query = query.order_by(JobEventRow.id.desc())
+    async with box.store.begin(actor.workspace_id) as session:
+        found = [event_of(row) for row in await session.scalars(query.limit(limit))]
+    return tuple(sorted(found, key=lambda event: event.id))
+
+
+async def follow_all(box: Toolbox, actor: Actor, after: int | None = None) -> AsyncGenerator[JobEvent, None]:
+    """Yield what happens to the workspace's jobs, without end; with `after` first what happened since that event.
+
+    A reader that was cut off goes on where it was. Close the generator when leaving.
+    """
+    if after is None:
+        latest = await patiently(lambda: happened(box, actor, limit=1))
+        after = latest[-1].id if latest else 0
+    while True:
+        found = await patiently(lambda: happened(box, actor, after))  # noqa: B023  # awaited here
+        for event in found:
+            after = event.id
+            yield event
+        if not found:
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def queue_stats(box: Toolbox, actor: Actor) -> JobStats:

@@ -65,6 +65,29 @@ async def retry_all(box: Box, person: Person) -> Retried:
     return Retried(jobs=retried, refused=refused)
 
 
+@router.get("/events", response_model=Page[JobEvent], responses=streams.DESCRIBED)
+async def happened(
+    box: Box,
+    person: Person,
+    request: Request,
+    paging: Paged,
+    last_event_id: Annotated[
+        int | None, Header(ge=0, le=2**63 - 1, description="Of a stream that broke off; 0 for all that is kept.")
+    ] = None,
+) -> Any:
+    """List what happened to all jobs, oldest first; asked for `text/event-stream`, go on telling for ever."""
+    if streams.wanted(request):
+        return streams.stream(_all_told(box, person, last_event_id))
+    found = await jobs.happened(box, person, paging.number() or 0, paging.limit + 1)
+    return paging.cut(found, str(found[paging.limit - 1].id) if len(found) > paging.limit else None)
+
+
+async def _all_told(box: Toolbox, person: Actor, after: int | None) -> AsyncGenerator[str, None]:
+    async with aclosing(jobs.follow_all(box, person, after)) as happened:
+        async for event in happened:
+            yield streams.event(event.type, event, event.id)
+
+
 @router.get("/{job}")
 async def get_job(box: Box, person: Person, job: Number) -> Job:
     """Show a job as it stands now."""

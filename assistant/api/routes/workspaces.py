@@ -1,16 +1,22 @@
 """Workspaces: what a team shares."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from assistant import accounts
-from assistant.accounts import Team
+from assistant.accounts import Holdings, Team
 from assistant.api.bodies import Body
 from assistant.api.once import KeepingRoute, Once
 from assistant.api.pages import Page, Paged
 from assistant.api.person import Box, Person
+from tools.errors import Conflict
 
 router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=KeepingRoute)
+
+
+Name = Annotated[str, Path(max_length=200)]
 
 
 class Named(Body):
@@ -29,6 +35,27 @@ async def list_workspaces(box: Box, person: Person, paging: Paged) -> Page[Team]
 async def create_workspace(box: Box, person: Person, body: Named) -> Team:
     """Make a workspace, with oneself as its admin."""
     return await accounts.create_workspace(box, person, body.name)
+
+
+@router.get("/{workspace}")
+async def get_workspace(box: Box, person: Person, workspace: Name) -> Holdings:
+    """Count what the workspace in hand holds, for its admins: what would go with it."""
+    return await accounts.holdings(box, person, workspace)
+
+
+@router.delete("/{workspace}")
+async def remove_workspace(
+    box: Box,
+    person: Person,
+    workspace: Name,
+    approved: Annotated[bool, Query(description="Whether what goes was read and approved.")] = False,
+) -> Holdings:
+    """Remove the workspace in hand with all it holds; not approved, it answers what would go, and nothing is done."""
+    if not approved:
+        raise Conflict(
+            f"{await accounts.holdings(box, person, workspace)} Send it again with `approved=true` to do so."
+        )
+    return await accounts.remove_workspace(box, person, workspace, approved_by=person.user_id)
 
 
 @router.put("/chosen")

@@ -83,6 +83,19 @@ async def test_a_token_without_a_signature_is_none(toolbox: Toolbox, key: embed.
         await embed.admit(toolbox, key.about.key, PORTAL, token=unsigned)
 
 
+async def test_a_secret_that_leaked_is_rotated(toolbox: Toolbox, actor: Actor, key: embed.NewWidgetKey) -> None:
+    before = await embed.admit(toolbox, key.about.key, PORTAL, token=signed(key))
+    anew = await embed.rotate_key(toolbox, actor, key.about.name)
+    assert anew.about.key == key.about.key and anew.secret != key.secret, "the page's lines stay as they are"
+    with pytest.raises(NotSignedIn, match="not valid"):
+        await embed.admit(toolbox, key.about.key, PORTAL, token=signed(key))
+    assert (await admitted(toolbox, anew)).actor.user_name == (
+        await guests.guest_of_session(toolbox, before.session)
+    ).actor.user_name
+    with pytest.raises(NotAllowed):
+        await embed.rotate_key(toolbox, actor.model_copy(update={"role": "editor"}), key.about.name)
+
+
 async def test_another_page_gets_nothing(toolbox: Toolbox, key: embed.NewWidgetKey) -> None:
     with pytest.raises(NotAllowed, match=r"not for pages of 'https://evil\.example'"):
         await embed.admit(toolbox, key.about.key, "https://evil.example", token=signed(key))
