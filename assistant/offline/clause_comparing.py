@@ -321,7 +321,7 @@ class Comparing(Values):
             and number
             and not hint
             and self.last
-            and not self.last.pick.agg
+            and self.last.pick.agg != "count"
             and self.last.op in ("<", ">", "<=", ">=", "=")
             and repeat
             and item.kind not in ("table", "column")
@@ -426,6 +426,8 @@ class Comparing(Values):
         if item.kind in ("value", "text", "unknown", "number") or item.text:
             self.at += literal is None or literal in self.items
             pick, self.pending = self.pending, None
+            if (named := self.within_named()) is not None:
+                pick = named
             if pick is None:
                 pick = Pick(Var("column", item.text, [], near=self.near, hint="text"))
             elif pick in self.sketch.picks and (not self.head or len(self.sketch.picks) > 1):

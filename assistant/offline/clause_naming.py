@@ -65,9 +65,12 @@ class Naming(Row):
         self.close_pending()
         if self._beside_figures(item):
             return
-        if (item.links[0].weak or (self.sketch.subject is not None and self._happens(item))) and not self._tested_after(
-            1
-        ):
+        if self.sketch.who and item.links[0].weak and self._doer(item):
+            self.at += 1
+            self.sketch.picks.append(Pick(self.var(item)))
+            return
+        begun = self.sketch.subject is not None or bool(self.sketch.tests and self.sketch.picks)
+        if (item.links[0].weak or (begun and self._happens(item))) and not self._tested_after(1):
             self.weak(item)
             return
         first = item.text.lower().split()[0]
@@ -129,6 +132,13 @@ class Naming(Row):
             self.pending = pick
         else:
             self.pending = pick
+
+    def _doer(self, item: Item) -> bool:
+        """True in `who advises student 1004`: the column called after the deed names who did it."""
+        first = self.head and self.sketch.subject is None and not self.sketch.picks and self.peek(-1).is_op("ask")
+        said = {stem(word) for word in item.text.lower().split()}
+        called = any(said & {stem(word) for word in self.lexicon.column(x.ref).lemmas} for x in item.links[:1])
+        return first and called and self.peek(1).kind in ("table", "value", "text", "column")
 
     def _told_twice(self, item: Item) -> bool:
         """True in `not in the city with code X`, where city and code are one column."""
@@ -206,11 +216,21 @@ class Naming(Row):
 
     def weak(self, item: Item) -> None:
         """A word that is only related to a column (`released`, `earn`): a hint, nothing to show."""
+        self._when(item)
         self.sketch.verbs.append(item.text.lower())
         self.at += 1
         if item.alt and item.alt[0].score > item.score and (self.lack is not None or not self.head):
             self.at -= 1
             self.on_table(replace(item, kind="table", links=item.alt))
+        elif self.lack is not None and self.lack.table is None and not self.lack.tests and self._happens(item):
+            self.add_test(Test(Pick(self.var(item)), "not null"))  # `not sold yet`: no date says when
+
+    def _when(self, item: Item) -> None:
+        """`When was it sold`: the date that is called after what was done."""
+        last = self.sketch.picks[-1].var if self.sketch.picks else None
+        dates = [x for x in item.links if self.lexicon.column(x.ref).column.family in ("date", "datetime")]
+        if last is not None and last.hint == "time" and not last.links and dates:
+            last.links = [replace(link, score=max(link.score, SURELY)) for link in dates]
 
     def drop_generic(self, item: Item, var: Var) -> None:
         """`names of directors`, where directors are a column: the name is that column."""

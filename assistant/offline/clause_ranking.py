@@ -162,7 +162,7 @@ class Ranking(Comparing):
         assert op is not None
         prior = self.peek(-1)
         self.at += 1
-        if op.hint and self._comes_first(item):
+        if (op.hint and self._comes_first(item)) or self._column_first(op):
             return None
         if self.peek().kind == "number":
             self.at += 1
@@ -267,6 +267,19 @@ class Ranking(Comparing):
             return False
         self.at += 1
         self._implied_order(item.text)
+        return True
+
+    def _column_first(self, op: Op) -> bool:
+        """`the highest revenue first`: an order by what stands between."""
+        target = self.peek()
+        if target.kind != "column" or self.peek(1).text.lower() != "first" or not self.peek(2).is_op("end", "sign"):
+            return False
+        if not self._ordered_by(target):
+            return False
+        self.at += 2
+        var = self.column(target)
+        var.near = var.near or self.near
+        self.sketch.orders.append(Order(Pick(var), op.value == "max"))
         return True
 
     def _implied_order(self, text: str) -> bool:
@@ -418,7 +431,8 @@ class Ranking(Comparing):
             down = way.value == "down"
             self.at += 1
             self.skip("logic.of", "group.by")
-        self.order_keys(down)
+        if not self.order_keys(down) and way and way.kind == "order" and way.value != "by" and not self.sketch.orders:
+            self.sketch.orders.append(Order(Pick(None), down))
 
     def order_keys(self, down: bool) -> bool:
         """The columns after `sorted by`; False when none stands there."""

@@ -111,6 +111,9 @@ class Row:
         pick, self.pending = self.pending, None
         if pick is None or pick.var is None or pick in self.sketch.picks:
             return
+        if pick.var.hint and not pick.var.links:  # `last`, `cost` with nothing to compare
+            self.sketch.dropped.append(pick.var.text)
+            return
         entries = [self.lexicon.column(link.ref) for link in pick.var.links[:3] if link.column]
         flags = [entry for entry in entries if entry.flag]
         if flags:

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from assistant.offline.clause_naming import Naming
-from assistant.offline.grammar import Op
+from assistant.offline.grammar import Op, grammar
 from assistant.offline.mentions import Item, Link
 from assistant.offline.periods import Period
 from assistant.offline.sketch import Operand, Pick, Subquery, Test, Var
+from assistant.offline.tokens import stem
 from tools.schemas.vocabulary import lemma
 
 OWNED_BY = frozenset({"by", "of", "from", "does", "do", "did"})
@@ -47,7 +48,9 @@ class Values(Naming):
                 self.at += 1
         if test.pick.var is None:
             options = [replace(link) for link in item.links if not more or link in test.options]
-            var = Var("column", item.text, options, near=self.near, start=item.start, owned=owned)
+            var = Var(
+                "column", item.text, options, near=self.near, start=item.start, owned=owned, told=self._told(item)
+            )
             if following.kind == "table" or self.peek(-2).kind == "table":
                 owner = self.var(following) if following.kind == "table" else self.near
                 var.near, var.tight = owner, True
@@ -56,17 +59,28 @@ class Values(Naming):
         self.add_test(test)
 
     def within(self, item: Item) -> bool:
-        """`have 'a' in their names`: a text that a column contains."""
-        quoted = item.text[:1] in QUOTES
-        column = self.peek(2)
-        if not quoted or self.peek(1).text.lower() not in ("in", "within") or column.kind != "column":
+        """`have 'a' in their names`, `have TN in their address`: a text that a column contains."""
+        if item.text[:1] not in QUOTES and item.kind != "unknown":
             return False
-        if self.lexicon.column(column.links[0].ref).column.family != "text" or self._tested_after(3):
+        self.at += 1
+        pick = self.within_named()
+        if pick is None:
+            self.at -= 1
             return False
-        self.at += 3
         self.pending = None
-        self.add_test(Test(Pick(self.column(column)), "like", [str(item.value)]))
+        self.add_test(Test(pick, "like", [item.text if item.kind == "unknown" else str(item.value)]))
         return True
+
+    def within_named(self) -> Pick | None:
+        """The column of words after `in`: `in their first name`; None where none stands there."""
+        column = self.peek(1)
+        links = tuple(x for x in (column.links if column.kind == "column" else column.alt) if x.column)
+        if self.peek().text.lower() not in ("in", "within") or not links or self._tested_after(2):
+            return None
+        if self.lexicon.column(links[0].ref).column.family != "text":
+            return None
+        self.at += 2
+        return Pick(self.column(replace(column, kind="column", links=links)))
 
     def _owning_around(self) -> bool:
         """True where the value at hand owns what is asked for: `by X`, `of X`, `does X have`."""
@@ -75,6 +89,16 @@ class Values(Naming):
         if before is not None and before.text.lower() in OWNED_BY:
             return True
         return after is not None and after.text.lower() in OWNS
+
+    def _told(self, item: Item) -> frozenset[str]:
+        """Stems of the word that stands before a value, small words put aside: `directed` of `directed by X`."""
+        before = [other for other in self.raw if other.end <= item.start]
+        for other in reversed(before[-4:]):
+            if other.kind in ("unknown", "column", "table"):
+                return frozenset(stem(word) for word in other.text.lower().split())
+            if other.op is None or not (other.is_op("fill", "group") or self._logic(other, "of", "is")):
+                break
+        return frozenset()
 
     def take_pending(self, item: Item) -> Pick | None:
         """The column right before a value, when it may hold it."""
@@ -162,6 +186,11 @@ class Values(Naming):
                 if pick in self.sketch.picks:
                     self.sketch.picks.remove(pick)
                 self.add_test(Test(pick, "=", [" ".join(parts)]))
+            return
+        if self._logic(prior, "relative") and item.text[:1].isupper() and self.within(item):
+            return
+        if (kind := grammar().doing.get(lemma(item.text))) and (self._tested_after(1) or self.peek(1).kind == "number"):
+            self.pending = Pick(Var("column", kind, [], near=self.near, hint=kind))
             return
         self.sketch.unknown.append(item.text)
 

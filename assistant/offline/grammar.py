@@ -51,6 +51,8 @@ class Grammar:
     """Words that follow a verb, and no noun: `carry it`."""
     pasts: frozenset[str]
     """What was done, in verbs whose past follows no rule."""
+    doing: Mapping[str, str]
+    """Verbs that say by what kind of column things are compared: `costing between 5 and 7`."""
     openings: frozenset[str]
     """Words that open a question only at the start of a sentence, and name a column elsewhere."""
 
@@ -85,6 +87,7 @@ def grammar(language: str = "english") -> Grammar:
         auxiliaries=frozenset(raw["unknown"]["auxiliaries"]),
         objects=frozenset(raw["unknown"]["objects"]),
         pasts=frozenset({*irregular().past.values(), *raw["unknown"]["pasts"]}),
+        doing=raw["doing"],
         openings=frozenset(_AT_START.split()),
     )
 

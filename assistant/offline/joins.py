@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from assistant.offline.grammar import grammar
 from assistant.offline.lexicon import ColumnEntry, Lexicon, TableEntry
 
 INFERRED = 1.4
@@ -63,6 +64,11 @@ class Graph:
         for name, entry in self.lexicon.tables.items():
             for spelling in _spellings(entry):
                 keys[spelling].append((name, entry.key[0]))
+        for column in self.lexicon.columns:
+            table = self.lexicon.tables[column.table]
+            single = not column.is_key or len(table.key) > 1
+            if column.number and single and column.lemmas.isdisjoint({"id"}) and not column.target:
+                keys[column.column.name.lower()].extend(self._called(column))
         return [
             Edge(name, (column.column.name,), target, (key,), declared=False)
             for name, entry in self.lexicon.tables.items()
@@ -70,6 +76,21 @@ class Graph:
             for target, key in keys.get(column.column.name.lower(), ())
             if (name, (column.column.name,)) not in tied and self._may_refer(column, target, key)
         ]
+
+    def _called(self, column: ColumnEntry) -> list[tuple[str, str]]:
+        """Keys that a number called like a table (`operator`), or like a person (`advisor`), holds values of."""
+        found = []
+        for name, entry in self.lexicon.tables.items():
+            key = entry.key[0] if len(entry.key) == 1 else ""
+            words = {word.lemma for word in entry.words}
+            if len(column.lemmas) > 1:
+                continue
+            people = bool(column.lemmas & grammar().persons and words & grammar().persons)
+            if not key or name == column.table or not (people or column.lemmas == words):
+                continue
+            if entry.columns[key].number and _within(column, entry.columns[key]):
+                found.append((name, key))
+        return found
 
     def _may_refer(self, column: ColumnEntry, target: str, key: str) -> bool:
         """True when a column of the same type may point to another table's key, and no declared key says so."""
@@ -171,6 +192,11 @@ class Graph:
     def _unique(self, table: str, columns: tuple[str, ...]) -> bool:
         shape = self.lexicon.tables[table].trained.shape
         return set(shape.primary_key) == set(columns) or any(set(u) == set(columns) for u in shape.unique_constraints)
+
+
+def _within(column: ColumnEntry, key: ColumnEntry) -> bool:
+    """True where all known values of a column are keys of the other table."""
+    return len(column.values) > 1 and set(column.values) <= set(key.values)
 
 
 def _spellings(entry: TableEntry) -> set[str]:

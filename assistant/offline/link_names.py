@@ -1,6 +1,7 @@
 """Links spans of a question to the names of tables and columns: whole, in part, by synonym, misspelt."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from rapidfuzz.distance import DamerauLevenshtein
@@ -152,7 +153,16 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
         columns = [Link(t.name, NAME, score=1.0) for t in lexicon.tables.values() if len(t.display) > 1] or columns
     if len(content) == 1 and any(link.score >= 0.97 for link in tables):
         columns = [c for c in columns if c.score >= 0.95 or not _participle(lexicon, c)]
+    columns = [_of_table(lexicon, link, tables) for link in columns]
     return _best(tables), _best(columns)
+
+
+def _of_table(lexicon: Lexicon, link: Link, tables: Sequence[Link]) -> Link:
+    """A number that refers to a table of the same name means the thing there: `region` is no number of a region."""
+    entry = lexicon.column(link.ref)
+    refers = link.column != NAME and entry.number and entry.target and "id" not in entry.lemmas
+    named = refers and any(other.table == entry.target and other.score >= SAID for other in tables)
+    return replace(link, score=round(link.score - REFERS, 4)) if named else link
 
 
 def _with_keys(lexicon: Lexicon, columns: list[Link]) -> list[Link]:
@@ -177,7 +187,12 @@ def _people(lexicon: Lexicon, word: str) -> list[Link]:
 def _counts_ids(entry: TableEntry | ColumnEntry, span: Sequence[Token]) -> bool:
     """`number of students` counts; it does not name a student number."""
     counted = len(span) > 2 and span[0].lower in ("number", "numbers", "count") and span[1].lower == "of"
-    return counted and (isinstance(entry, TableEntry) or entry.identifier or not entry.number)
+    if not counted:
+        return False
+    if isinstance(entry, TableEntry) or entry.identifier or not entry.number:
+        return True
+    own = [word.lemma for word in entry.words]
+    return len(own) > 1 and own[-1] == "number"  # card_number tells one card from another
 
 
 def _tail_is_table(lexicon: Lexicon, span: Sequence[Token]) -> bool:
@@ -278,6 +293,8 @@ def _written_out(lexicon: Lexicon, word: str) -> tuple[str, ...]:
     return parts if parts != (word,) and all(lemma(part) in lexicon.by_word for part in parts) else (word,)
 
 
+REFERS = 0.3
+"""How much less a number is meant that refers to a table of the same name."""
 SAID = 0.95
 """A part is named by its noun: `winner`, not `won`."""
 PLAYED = 0.92
@@ -297,7 +314,14 @@ def _fit(entry: TableEntry | ColumnEntry, content: Sequence[str]) -> tuple[float
     The second value says that some word is only related.
     """
     best = _fit_words(entry.words, content)
-    if not best[0] and len(content) > 1 and content[-1] in _TRAILING and isinstance(entry, ColumnEntry):
+    nameless = isinstance(entry, ColumnEntry) and entry.number and content[-1] in ("name", "names")
+    if (
+        not best[0]
+        and len(content) > 1
+        and content[-1] in _TRAILING
+        and isinstance(entry, ColumnEntry)
+        and not nameless
+    ):
         quality, weak = _fit_words(entry.words, content[:-1])
         numbered = entry.number and content[-1] in ("number", "numbers")
         best = (0.93 * quality, weak) if entry.column.family == "text" or entry.identifier or numbered else best

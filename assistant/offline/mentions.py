@@ -98,8 +98,9 @@ def _arcs(  # noqa: C901  # one list of cases
     if token.kind == "word" and (shared := shared_head(lexicon, tokens, start)):
         arcs.append((shared, 1.5))
     arcs.extend(
-        (item, _worth(item, tokens) * (0.75 if _is_table(item, named, tokens) else 1.0))
+        (item, _worth(item, tokens))
         for item in values_at(lexicon, tokens, start, looked)
+        if not _is_table(item, named, tokens)
     )
     if token.kind == "word" and token.lower in grammar().period["units"]:
         bucket = Op("bucket", grammar().period["units"][token.lower])

@@ -33,6 +33,10 @@ PLACES = {
 }
 
 
+NEARLY = 0.05
+"""A key is meant rather than a column that is named no better."""
+TOLD = 1.5
+"""What a value gains in the column that the word before it names: `directed by X` in `director`."""
 NAMED = 3.0
 """What a value that owns something gains where it names a row: `tracks by X` are those of the artist X."""
 
@@ -295,6 +299,11 @@ def _names_its_row(link: Link, lexicon: Lexicon) -> bool:
     return link.column in lexicon.tables[link.table].display
 
 
+def _as_told(var: Var, link: Link, lexicon: Lexicon) -> bool:
+    """True for a value in a column that the word before it names."""
+    return bool(var.told and link.value) and bool(var.told & {stem(word) for word in lexicon.column(link.ref).lemmas})
+
+
 def _names_itself(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Graph) -> bool:
     """True for a value in the name of what is asked for, where a related table's rows are called so too."""
     if state.tables[:1] != (link.table,) or link.column not in lexicon.tables[link.table].display:
@@ -329,15 +338,20 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
         return gain - (1.0 if need in ("summed", "ordered") else 0.0)
     if var.owned and link.value and _names_itself(var, link, state, lexicon, graph):
         gain -= 2.2
+    if told := _as_told(var, link, lexicon):
+        gain += TOLD
     if (
         var.owned
         and link.value
+        and not told
+        and not any(_as_told(var, other, lexicon) for other in var.links)
         and _names_its_row(link, lexicon)
         and not all(_names_its_row(x, lexicon) for x in var.links)
     ):
         gain += NAMED
     entry = lexicon.column(link.ref)
-    if entry.identifier and lexicon.tables[link.table].key == (link.column,):
+    best = max((other.score for other in var.links), default=link.score)
+    if entry.identifier and lexicon.tables[link.table].key == (link.column,) and link.score >= best - NEARLY:
         gain += 0.25
     if need == "summed" and (not entry.number or entry.identifier):
         gain -= 1.8

@@ -31,6 +31,8 @@ class Var:
     hint: str = ""
     """Set for a column that is only implied (`oldest`): the kind of column."""
     start: int = 0
+    told: frozenset[str] = frozenset()
+    """Stems of the words right before a value: `directed by X` asks a column called after directing."""
     owned: bool = False
     """True for a value that has, makes or holds what is asked for (`albums by X`), not one that names it."""
 

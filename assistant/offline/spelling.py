@@ -18,7 +18,18 @@ SHORTEST = 4
 
 def mended(tokens: Sequence[Token], lexicon: Lexicon) -> tuple[Token, ...]:
     """The tokens, slips of the keyboard put right; a word that a name, a value or English knows stays as it is."""
-    return tuple(_mended(token, lexicon) for token in tokens)
+    return tuple(part for token in tokens for part in _parted(_mended(token, lexicon), lexicon))
+
+
+def _parted(token: Token, lexicon: Lexicon) -> tuple[Token, ...]:
+    """`unsold` is not sold, where the data know what is sold and nothing is called unsold."""
+    rest = token.lower.removeprefix("un")
+    done = token.kind == "word" and rest != token.lower and lemma(rest) != rest
+    if not done or lemma(token.lower) in lexicon.by_word or plain(token.lower) in lexicon.by_value:
+        return (token,)
+    if lemma(rest) not in lexicon.by_word and stem(rest) not in lexicon.by_stem:
+        return (token,)
+    return (replace(token, text="not", lower="not"), replace(token, text=rest, lower=rest))
 
 
 def _mended(token: Token, lexicon: Lexicon) -> Token:
