@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     pool_size: Annotated[int, Field(ge=1)] = 5
     """Open connections to one registered database, per process."""
     connect_seconds: Annotated[float, Field(gt=0)] = 2
+    silence_seconds: Annotated[float, Field(gt=0)] = 60
+    """A line to a database on which nothing has come for so long is hung up, unless the server is at work for it."""
     allow_hosts: Names = ()
     """Loopback and private addresses, host names or networks (CIDR) that may be registered outside local mode."""
 

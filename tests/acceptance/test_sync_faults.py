@@ -1,6 +1,8 @@
 """What a sync stands on is killed in its middle: it goes on behind the last chunk, and nothing is lost or double."""
 
+import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -66,10 +68,13 @@ async def parcels() -> AsyncIterator[str]:
     await admin.close()
 
 
-@pytest.mark.parametrize("what", ["-m workers", "postgres"])
+@pytest.mark.parametrize(
+    ("what", "blow"), [("-m workers", signal.SIGKILL), ("postgres", signal.SIGKILL), ("postgres", signal.SIGINT)]
+)
 async def test_a_kill_in_the_middle_of_a_sync_loses_nothing_and_doubles_nothing(
-    settings: Settings, supervisor: subprocess.Popen[str], parcels: str, what: str
+    settings: Settings, supervisor: subprocess.Popen[str], parcels: str, what: str, blow: signal.Signals
 ) -> None:
+    """SIGINT is how PostgreSQL is restarted: it ends every session at once and shuts down in order."""
     with servers(settings) as filled:
         async with open_toolbox(filled) as box:
             actor = await local_person(box.store)
@@ -80,7 +85,7 @@ async def test_a_kill_in_the_middle_of_a_sync_loses_nothing_and_doubles_nothing(
                 assert state.state in LIVE_STATES, "the sync was over before the blow; make more rows"
                 if state.counts.get("read", 0) > ROWS // 20:
                     break
-            os.kill(victim(supervisor, what), signal.SIGKILL)
+            os.kill(victim(supervisor, what), blow)
 
             ended = await over(box, actor, job.id)
             assert (ended.state, ended.error) == ("succeeded", None)
@@ -98,3 +103,60 @@ async def test_a_kill_in_the_middle_of_a_sync_loses_nothing_and_doubles_nothing(
             )
             assert (again.counts["read"], again.counts["unchanged"]) == (ROWS, ROWS)
             await databases.forget(box, actor, parcels, approved_by=actor.user_id)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk that is full after a few thousand documents."""
+    with tempfile.TemporaryDirectory(prefix="tabletalk-tests-disk-") as folder:
+        mounting = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=24m,mode=0711", "tmpfs", folder], capture_output=True, check=False
+        )
+        if mounting.returncode != 0:
+            pytest.skip("mounting a small disk needs root; tests/tools/sync/test_faults.py has the error alone")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+async def test_a_store_whose_disk_is_full_goes_on_when_there_is_room(
+    settings: Settings, supervisor: subprocess.Popen[str], parcels: str, small_disk: Path
+) -> None:
+    with servers(settings) as filled:
+        assert filled.database_url is not None
+        owner = await asyncpg.connect(filled.database_url.get_secret_value())
+        data = Path(await owner.fetchval("SHOW data_directory"))
+        place = small_disk / "documents"
+        place.mkdir(mode=0o700)
+        os.chown(place, data.stat().st_uid, data.stat().st_gid)
+        await owner.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+        await owner.execute("VACUUM FULL tabletalk.documents")  # what other tests left lying is too much for it
+        await owner.execute("ALTER TABLE tabletalk.documents SET TABLESPACE small")
+        try:
+            async with open_toolbox(filled) as box:
+                actor = await local_person(box.store)
+                address = databases.address_from_url(POSTGRES).model_copy(update={"database": parcels})
+                await databases.register(box, actor, parcels, address)
+                job = await sync.start_sync(box, actor, parcels)
+                async with asyncio.timeout(120):
+                    while shutil.disk_usage(small_disk).free > 500_000:
+                        assert (await jobs.get(box, actor, job.id)).live, "the sync was over before the disk was full"
+                        await asyncio.sleep(0.1)
+                    before = await jobs.get(box, actor, job.id)
+                    await asyncio.sleep(3)  # nothing moves, and nothing fails at once
+                stuck = await jobs.get(box, actor, job.id)
+                assert stuck.live and stuck.counts["read"] < ROWS, (before.counts, stuck.counts, stuck.error)
+                subprocess.run(["mount", "-o", "remount,size=400m", small_disk], check=True)
+
+                ended = await over(box, actor, job.id)
+                assert (ended.state, ended.error) == ("succeeded", None)
+                assert (ended.counts["read"], ended.counts["new"]) == (ROWS, ROWS)
+                again = await sync.start_sync(box, actor, parcels, options=SyncOptions(mode="full"))
+                ended = await over(box, actor, again.id)
+                assert (ended.counts["read"], ended.counts["unchanged"]) == (ROWS, ROWS)
+                await databases.forget(box, actor, parcels, approved_by=actor.user_id)
+        finally:
+            await owner.execute("ALTER TABLE tabletalk.documents SET TABLESPACE pg_default")
+            await owner.execute("DROP TABLESPACE small")
+            await owner.close()

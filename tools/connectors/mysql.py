@@ -18,6 +18,7 @@ from tools.connectors import reach
 from tools.connectors.addresses import resolve
 from tools.connectors.base import Address, BulkReading, Dialect, Greeting, ReadLimits, Rows, TableSchema
 from tools.connectors.cells import Sheet, shorten
+from tools.connectors.lines import Ear
 from tools.connectors.mysql_bulk import pour_rows
 from tools.connectors.mysql_wire import Wire, describe
 from tools.connectors.opening import check_opening
@@ -137,7 +138,8 @@ class MySQLConnector:
         assert reading.lines is not None, "MySQL does not write COPY lines itself"
         check_opening(reading.sql, self.dialect)
         async with self._reading(reading.seconds, reading.sql) as wire:
-            await pour_rows(wire, reading.sql, reading.lines, sink)
+            assert wire.ear is not None
+            await pour_rows(wire, reading.sql, reading.lines, wire.ear.hearing(sink))
 
     async def withheld(self, schema: str, table: str) -> str | None:
         """Say why the account may not read a table; see base.Withholder.
@@ -171,6 +173,7 @@ class MySQLConnector:
             async with (
                 asyncio.timeout(seconds + self._settings.connect_seconds) as deadline,
                 self.pool.lease() as wire,
+                self._listening(wire),
             ):
                 started = clock()
                 deadline.reschedule(started + seconds + GRACE_SECONDS)
@@ -200,6 +203,26 @@ class MySQLConnector:
             raise _timed_out(seconds) from None
         except (MySQLError, OSError) as error:
             raise reach.lost(self.address) from error
+
+    @asynccontextmanager
+    async def _listening(self, wire: Wire) -> AsyncIterator[None]:
+        """Hang up when the line falls silent while the server is not at work for it."""
+
+        async def at_work() -> bool:
+            try:
+                other = await self._open()
+            except Unreached as error:
+                return error.answers
+            try:
+                async with asyncio.timeout(self._settings.connect_seconds):
+                    return bool(await other.ask(catalog.AT_WORK % wire.thread_id()))
+            except MySQLError:
+                return False
+            finally:
+                other.close()
+
+        with Ear(self._settings.silence_seconds, at_work, wire.close) as wire.ear:
+            yield
 
     async def _open(self) -> Wire:
         """Connect within the time allowed, to an address that was checked; Unreached or NotAllowed."""

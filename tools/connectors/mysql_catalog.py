@@ -18,6 +18,12 @@ SELECT schema_name FROM information_schema.schemata
 WHERE schema_name NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys') ORDER BY 1
 """
 
+AT_WORK = """
+SELECT 1 FROM information_schema.processlist WHERE id = %d AND command = 'Query'
+AND COALESCE(state, '') NOT IN ('Writing to net', 'Sending to client')
+"""
+"""Whether a thread of ours is busy, and not with waiting for us to take what it sends."""
+
 TABLES = """
 SELECT table_schema, table_name, table_type, table_comment, table_rows
 FROM information_schema.tables

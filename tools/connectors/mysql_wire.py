@@ -10,7 +10,7 @@ from pymysql.err import OperationalError
 from tools.connectors import reach
 from tools.connectors.base import Address, ResultColumn, TypeFamily
 from tools.connectors.cells import Kind, iso, number
-from tools.connectors.lines import probe_silence
+from tools.connectors.lines import Ear, probe_silence
 
 READ_BYTES = 262_144
 BINARY = 63
@@ -87,6 +87,7 @@ class Wire(aiomysql.Connection):  # type: ignore[misc]  # aiomysql carries no ty
         )
         self._address = address
         self._context = context
+        self.ear: Ear | None = None
         self.client_flag &= ~(CLIENT.MULTI_STATEMENTS | CLIENT.LOCAL_FILES)
 
     async def _request_authentication(self) -> None:

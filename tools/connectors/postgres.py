@@ -18,7 +18,7 @@ from tools.connectors import reach
 from tools.connectors.addresses import resolve
 from tools.connectors.base import Address, BulkReading, Dialect, Greeting, ReadLimits, Rows, TableSchema
 from tools.connectors.cells import Sheet, shorten
-from tools.connectors.lines import probe_silence
+from tools.connectors.lines import Ear, probe_silence
 from tools.connectors.opening import check_opening
 from tools.connectors.pool import Handling, Pool
 from tools.connectors.postgres_cells import Shape, set_codecs
@@ -64,7 +64,7 @@ _LIMITED = re.compile(r"\bLIMIT\s+(\d{1,9})\s*$", re.IGNORECASE)
 Wire: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
     """An open connection, and the statement that begins each transaction on it."""
 
@@ -73,6 +73,10 @@ class Session:
     schemas: tuple[str, ...]
     begin: str
     """A template with `%d` for the milliseconds a statement may take."""
+    direct: bool
+    """No pooler stands between us and the server: it knows the session by the number we know it by."""
+    ear: Ear | None = None
+    """What listens to it while it is lent."""
 
 
 class PostgresConnector:
@@ -160,7 +164,8 @@ class PostgresConnector:
         """Hand whole tables to `sink` as the server's own COPY lines; see base.BulkReader."""
         check_opening(reading.sql, self.dialect)
         async with self._reading(reading.seconds) as session:
-            await session.wire.copy_from_query(reading.sql, output=sink)
+            assert session.ear is not None
+            await session.wire.copy_from_query(reading.sql, output=session.ear.hearing(sink))
 
     async def withheld(self, schema: str, table: str) -> str | None:
         """Say why the account may not read a table that exists; see base.Withholder."""
@@ -183,6 +188,7 @@ class PostgresConnector:
             async with (
                 asyncio.timeout(seconds + self._settings.connect_seconds) as deadline,
                 self.pool.lease() as session,
+                self._listening(session),
             ):
                 started = clock()
                 deadline.reschedule(started + seconds + GRACE_SECONDS)
@@ -207,6 +213,28 @@ class PostgresConnector:
             raise _timed_out(seconds) from None
         except DRIVER_ERRORS as error:
             raise reach.lost(self.address) from error
+
+    @asynccontextmanager
+    async def _listening(self, session: Session) -> AsyncIterator[None]:
+        """Hang up when the line falls silent while the server is not at work for it."""
+
+        async def at_work() -> bool:
+            try:
+                other = await self._open()
+            except Unreached as error:
+                return error.answers
+            try:
+                async with asyncio.timeout(self._settings.connect_seconds):
+                    return not session.direct or bool(
+                        await other.wire.fetchval(catalog.AT_WORK, session.wire.get_server_pid())
+                    )
+            except DRIVER_ERRORS:
+                return False
+            finally:
+                other.wire.terminate()
+
+        with Ear(self._settings.silence_seconds, at_work, session.wire.terminate) as session.ear:
+            yield
 
     def _failure(self, error: Exception, elapsed: float, seconds: float) -> AssistantError:
         """What a driver's error during a statement means to a person."""
@@ -238,7 +266,8 @@ class PostgresConnector:
         assert found is not None
         schemas = tuple(found["schemas"])
         path = dict.fromkeys(("pg_catalog", *found["path"], *schemas, "pg_temp"))
-        return Session(wire=wire, version=found["version"], schemas=schemas, begin=_begin(tuple(path)))
+        direct = found["pid"] == wire.get_server_pid()
+        return Session(wire, version=found["version"], schemas=schemas, begin=_begin(tuple(path)), direct=direct)
 
     async def _connect(self) -> Wire:
         """Try each address of the host in turn; the last failure stands for all."""

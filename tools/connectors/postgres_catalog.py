@@ -10,7 +10,7 @@ from tools.connectors.base import Column, TableSchema, TypeFamily
 from tools.connectors.catalogs import as_tables
 
 SETTINGS = """
-SELECT pg_catalog.current_setting('server_version') AS version,
+SELECT pg_catalog.current_setting('server_version') AS version, pg_catalog.pg_backend_pid() AS pid,
        pg_catalog.current_schemas(false)::text[] AS path,
        ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_namespace n
              WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -91,6 +91,12 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
 """
 """Whether a table that TABLES leaves out is there all the same; the catalogue shows it to everybody."""
+
+AT_WORK = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+               WHERE pid = $1 AND state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite')
+"""
+"""Whether a session of ours is busy, and not with waiting for us to take what it sends."""
 
 COLUMNS = """
 SELECT a.attrelid::int8, a.attnum::int4, a.attname::text,

@@ -23,6 +23,8 @@ NOT_NOW = {"57P01", "57P02", "57P03"}
 """What PostgreSQL answers while it shuts down, has crashed or is starting up."""
 LOST = "08"
 """The class of what the driver says of a connection that broke."""
+NO_ROOM = "53"
+"""Class of what it answers when the disk is full, or memory or connections are used up."""
 
 
 class Store:
@@ -147,11 +149,18 @@ def _told() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         if is_lost(error):
             raise _unavailable(error) from error
+        _raise_if_full(error)
         raise
     except DBAPIError as error:
         if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in NOT_NOW:
             raise _unavailable(error) from error
+        _raise_if_full(error)
         raise
+
+
+def _raise_if_full(error: Exception) -> None:
+    if str(getattr(getattr(error, "orig", error), "sqlstate", None)).startswith(NO_ROOM):
+        raise no_room(_reason(error)) from error
 
 
 async def _on_a_live_one(begin: Callable[[], Awaitable[Begun]]) -> Begun:
@@ -177,6 +186,14 @@ def is_lost(error: Exception) -> bool:
     """Whether the store went away, rather than refused something."""
     state = getattr(error, "sqlstate", None) or LOST
     return state in NOT_NOW or state.startswith(LOST)
+
+
+def no_room(reason: str) -> StoreUnavailable:
+    """The error of a store that has run out of what it needs: disk space, memory, connections."""
+    return StoreUnavailable(
+        f"Tabletalk's own store has no room left ({reason.rpartition('>: ')[2].rstrip('.')}). "
+        "Nothing is lost; make room for it, and retry."
+    )
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.errors import QueryFailed, StoreUnavailable
 from tools.jobs.patience import RESTARTING
+from tools.store.session import NO_ROOM, no_room
 from tools.sync.read import unescaped
 from tools.sync.spool import Spool
 
@@ -244,7 +245,9 @@ async def copy_from(session: AsyncSession, table: str, blocks: AsyncIterator[byt
         raise StoreUnavailable(f"Tabletalk's own store went away ({error}). Nothing is lost.") from error
     except asyncpg.PostgresError as error:
         state = error.sqlstate or ""
-        if state in RESTARTING or state[:2] in ("08", "53", "57"):
+        if state.startswith(NO_ROOM):
+            raise no_room(str(error)) from error
+        if state in RESTARTING or state[:2] in ("08", "57"):
             raise StoreUnavailable(f"Tabletalk's own store went away ({error}). Nothing is lost.") from error
         raise
 

@@ -121,7 +121,9 @@ async def plan_task(settings: Settings, source: Source, table: TrainedTable, opt
     since = state.watermark if state.plan == stamp and not partial and options.mode != "full" else None
     if not plan.watermark:
         since = None
-    watermark = await _highest(settings, source.connector, selection) if plan.watermark and not partial else None
+    watermark, future = None, ""
+    if plan.watermark and not partial:
+        watermark, future = await _highest(settings, source.connector, selection, source.now)
     reading = changed_since(selection, since, options.lag_seconds) if since else selection
     return Task(
         shape=shape,
@@ -133,7 +135,7 @@ async def plan_task(settings: Settings, source: Source, table: TrainedTable, opt
         since=since,
         estimate=await _estimate(source.connector, reading, shape),
         stamp=stamp,
-        told=_told(options, state, plan, since, stamp),
+        told=", and ".join(filter(None, (_told(options, state, plan, since, stamp), future))),
         drift=drift,
     )
 
@@ -176,15 +178,36 @@ def _told(options: SyncOptions, state: SyncState, plan: SyncPlan, since: str | N
     return ", and ".join(said)
 
 
-async def _highest(settings: Settings, connector: Connector, selection: Selection) -> str | None:
+async def _highest(
+    settings: Settings, connector: Connector, selection: Selection, now: datetime
+) -> tuple[str | None, str]:
+    """The watermark that a run leaves behind, and what is worth saying of it.
+
+    A value from the future, of a clock that was wrong for a while, would hide what is changed until then.
+    """
     # Without an index on it the whole table is looked through, which the read itself would take longer for.
     limits = ReadLimits(seconds=settings.job_seconds, rows=1, cell_bytes=1000, total_bytes=100_000)
     found: Sequence[Any] = (await connector.fetch(selection.highest(), limits)).rows[0]
     values = [str(value) for value in found if value is not None]
     main = selection.shape.column(selection.plan.watermark[0])
     if main is not None and main.family not in ("date", "datetime"):
-        return values[0] if values else None
-    return max(values, default=None)
+        return (values[0] if values else None), ""
+    highest = max(values, key=_moment, default=None)
+    if highest is None or _moment(highest) <= now:
+        return highest, ""
+    said = f"holds rows whose {selection.plan.watermark[0]} lies in the future; they are read each time"
+    # Sessions of both dialects run in UTC.
+    return (now.date() if main and main.family == "date" else now.replace(tzinfo=None)).isoformat(), said
+
+
+def _moment(value: str) -> datetime:
+    """A value of a date column; where Python has no date for it, the last or the first of all: `infinity`, BC."""
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        late = value.startswith("infinity") or value[4:5].isdigit()
+        return datetime.max.replace(tzinfo=UTC) if late else datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def _estimate(connector: Connector, reading: Selection, shape: TableSchema) -> int | None:

@@ -10,14 +10,15 @@ from uuid import uuid4
 import aiomysql
 import asyncpg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, make_url, text
 
 from tests.conftest import MYSQL, POSTGRES
 from tests.tools.schemas.conftest import SERVERS, Source
 from tests.tools.sync.conftest import documents, run_sync, told, work
 from tools import databases, jobs, sync
+from tools.connectors.base import BulkReading
 from tools.errors import QueryTimedOut
-from tools.jobs import Job
+from tools.jobs import Job, patience
 from tools.sync import load, read, reconcile, table
 from tools.sync.load import Counts
 from tools.toolbox import Actor, Toolbox
@@ -177,10 +178,7 @@ async def test_a_cut_line_is_taken_up_again(
     async with proxy(
         server.host or "127.0.0.1", server.port or (5432 if source.dialect == "postgres" else 3306)
     ) as cut:
-        there = await databases.get(toolbox, actor, "shop")
-        url = server.set(database=there.database, host="127.0.0.1", port=cut.port)
-        address = databases.address_from_url(url.render_as_string(hide_password=False))
-        await databases.register(toolbox, actor, "far", address)
+        await register_far(toolbox, actor, server, cut.port)
 
         async def now() -> None:
             cut.now()
@@ -194,12 +192,116 @@ async def test_a_cut_line_is_taken_up_again(
         await toolbox.connectors.close()
 
 
+async def register_far(toolbox: Toolbox, actor: Actor, server: URL, port: int) -> None:
+    """Register the source once more, by a way through this process."""
+    there = await databases.get(toolbox, actor, "shop")
+    url = server.set(database=there.database, host="127.0.0.1", port=port)
+    address = databases.address_from_url(url.render_as_string(hide_password=False))
+    await databases.register(toolbox, actor, "far", address)
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+async def test_a_line_that_falls_silent_is_hung_up_and_taken_up_again(
+    small_chunks: None,
+    toolbox: Toolbox,
+    actor: Actor,
+    source: Source,
+    monkeypatch: pytest.MonkeyPatch,
+    all_of_them: bool,
+) -> None:
+    """Nothing is closed and every packet is acknowledged: only that no byte comes tells it."""
+    await source.run(MANY[source.dialect].format(rows=ROWS))
+    server = make_url(POSTGRES if source.dialect == "postgres" else MYSQL)
+    monkeypatch.setattr(toolbox.connectors, "_settings", toolbox.settings.model_copy(update={"silence_seconds": 1.0}))
+    port = server.port or (5432 if source.dialect == "postgres" else 3306)
+    async with proxy(server.host or "127.0.0.1", port) as far:
+        await register_far(toolbox, actor, server, far.port)
+
+        async def hush() -> None:
+            far.silence(all_of_them=all_of_them)
+
+        at_chunk(monkeypatch, 4, hush)
+        async with asyncio.timeout(60):
+            first = await run_sync(toolbox, actor, database="far")
+        assert (first.state, first.attempts) == ("queued", 1), (first.state, first.error)
+        assert "lost" in (first.error or "")
+        far.flowing.set()
+        done = await until_over(toolbox, actor, first)
+        assert (done.state, told(done)) == ("succeeded", {"read": ROWS, "new": ROWS}), done.error
+        await equals_source(toolbox, actor, ROWS, "far")
+        await toolbox.connectors.close()
+
+
+@pytest.mark.parametrize("sql", ["SELECT pg_catalog.pg_sleep(3)::text", "SELECT SLEEP(3)"])
+async def test_a_server_that_is_long_at_work_is_waited_for(
+    toolbox: Toolbox, actor: Actor, source: Source, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    if (source.dialect == "postgres") != ("pg_sleep" in sql):
+        pytest.skip("of the other dialect")
+    monkeypatch.setattr(toolbox.connectors, "_settings", toolbox.settings.model_copy(update={"silence_seconds": 0.5}))
+    _, connector = await databases.connect(toolbox, actor, "shop")
+    took: list[bytes] = []
+
+    async def sink(block: bytes) -> None:
+        took.append(block)
+
+    await connector.pour(BulkReading(sql, 30, lambda _: b"line\n"), sink)
+    assert len(took) == 1
+
+
+FULL = """
+CREATE OR REPLACE FUNCTION tabletalk.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE 'could not extend file "base/1/2": No space left on device' USING ERRCODE = '53100';
+END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON tabletalk.documents FOR EACH ROW
+WHEN (NEW.database_id = '{database}') EXECUTE FUNCTION tabletalk.full_disk()
+"""
+
+
+async def test_a_store_without_room_is_told_and_waited_for(
+    toolbox: Toolbox, actor: Actor, many: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error alone, on every machine; tests/acceptance/test_sync_faults.py fills a disk."""
+    there = await databases.get(toolbox, actor, "shop")
+    monkeypatch.setattr(patience.patiently, "__defaults__", (0.3,))
+
+    async def own(*statements: str) -> None:
+        await toolbox.store.alone(*statements)
+
+    function, trigger = FULL.format(database=there.id).split("END $$;")
+    try:
+        at_chunk(monkeypatch, 4, lambda: own(f"{function}END $$", trigger))
+        first = await run_sync(toolbox, actor)
+        assert (first.state, first.attempts) == ("queued", 1), (first.state, first.error)
+        assert "has no room left (could not extend file" in (first.error or ""), first.error
+    finally:
+        await own("DROP TRIGGER IF EXISTS full_disk ON tabletalk.documents", "DROP FUNCTION tabletalk.full_disk")
+    done = await until_over(toolbox, actor, first)
+    assert (done.state, told(done)) == ("succeeded", {"read": ROWS, "new": ROWS}), done.error
+    await equals_source(toolbox, actor, ROWS)
+
+
 class Cut:
     """A line through this process that can be cut."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.lines: list[asyncio.StreamWriter] = []
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self.silenced: set[asyncio.StreamWriter] = set()
+
+    def silence(self, *, all_of_them: bool) -> None:
+        """Pass on nothing more, and close nothing: of the lines there are, or of all, new ones included."""
+        self.silenced |= set(self.lines)
+        if all_of_them:
+            self.flowing.clear()
+
+    async def passes(self, line: asyncio.StreamWriter) -> None:
+        await self.flowing.wait()
+        while line in self.silenced:
+            await asyncio.sleep(3600)
 
     def now(self) -> None:
         for line in self.lines:
@@ -214,6 +316,7 @@ async def proxy(host: str, port: int) -> AsyncIterator[Cut]:
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                await cut.passes(writer)
                 writer.write(data)
                 await writer.drain()
         writer.close()

@@ -76,3 +76,19 @@ async def test_rows_that_are_gone_are_marked_or_removed(toolbox: Toolbox, actor:
     hard = await run_sync(toolbox, actor, "orders", deletes="hard")
     assert told(hard)["deleted"] == 1
     assert len(await documents(toolbox, actor, deleted=True)) == 4
+
+
+async def test_a_clock_that_was_ahead_for_a_while_hides_nothing(toolbox: Toolbox, actor: Actor, source: Source) -> None:
+    await source.run("CREATE TABLE stock (id int PRIMARY KEY, amount int, updated_at timestamp NOT NULL)")
+    await source.run("INSERT INTO stock VALUES (1, 10, '2026-01-01 10:00:00'), (2, 20, '2037-01-01 10:00:00')")
+    first = await run_sync(toolbox, actor)
+    assert "whose updated_at lies in the future" in first.stage
+    # Its clock is right again: what changes now stands far below what was written then.
+    await source.run("UPDATE stock SET amount = 11, updated_at = CURRENT_TIMESTAMP WHERE id = 1")
+    again = await run_sync(toolbox, actor)
+    assert told(again) == {"read": 2, "changed": 1, "unchanged": 1}, again.stage
+    await source.run("UPDATE stock SET updated_at = '2026-01-03 10:00:00' WHERE id = 2")
+    await run_sync(toolbox, actor, mode="full")
+    await source.run("UPDATE stock SET amount = 12, updated_at = CURRENT_TIMESTAMP WHERE id = 1")
+    quiet = await run_sync(toolbox, actor)
+    assert told(quiet)["changed"] == 1 and "future" not in quiet.stage
