@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     request_bytes: Annotated[int, Field(ge=1000)] = 1_000_000
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
     """Of one person, at most."""
+    refreshes_per_minute: Annotated[int, Field(ge=1)] = 120
+    """Refresh tokens that one address may exchange or revoke, good ones and bad ones."""
     request_seconds: Annotated[float, Field(gt=0)] = 120
     """Until its answer begins; a stream may go on."""
 

@@ -43,6 +43,13 @@ async def succeeded(box: Toolbox, name: str, address: str) -> None:
     await box.limiter.forget(HERE, "sign-in", name, address)
 
 
+async def admit_refresh(box: Toolbox, address: str) -> None:
+    """Count a refresh token that comes from `address`, whatever it is worth; TooMany says when to come back."""
+    room = await box.limiter.take(f"{box.settings.refreshes_per_minute}/minute", "refresh", address)
+    if not room.free:
+        raise too_many("refresh tokens", room.seconds)
+
+
 def too_many(what: str, seconds: int) -> TooMany:
     """Put into words when to come back."""
     minutes = -(-seconds // 60)

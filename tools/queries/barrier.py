@@ -2,8 +2,9 @@
 
 Each table that a rule binds becomes a derived table, `(SELECT ... FROM t WHERE policy OFFSET 0) AS t`. The OFFSET (in
 MySQL a LIMIT) keeps the planner from evaluating anything of the statement before the policy, so that not even an error
-message tells of a row that is not seen. What comes out is judged again, and refused unless every table is behind its
-barrier.
+message tells of a row that is not seen. It also keeps it from using an index, so it is left out where nothing that
+could come before the policy could tell anything (tools.queries.harmless). What comes out is judged again, and refused
+unless every table is behind its barrier.
 """
 
 import re
@@ -15,6 +16,7 @@ from sqlglot import exp
 from tools.connectors.base import Dialect, TableSchema
 from tools.errors import NotAllowed, QueryRejected
 from tools.queries import masks
+from tools.queries.harmless import is_harmless, is_plain_condition
 from tools.queries.labels import fold
 from tools.queries.names import Names
 from tools.queries.syntax import generate, is_dual, parse, tokenize
@@ -24,15 +26,19 @@ FENCED: dict[Dialect, str] = {
     "postgres": "SELECT * FROM t OFFSET 0",
     "mysql": "SELECT * FROM t LIMIT 18446744073709551615",
 }
-"""The selection that every barrier starts from."""
+"""The selection that a barrier starts from."""
+OPEN = "SELECT * FROM t"
+"""The one that a planner may merge with the statement."""
 MARK = "\x01"
 """Begins the literal that stands for an attribute until its value is put in; no checked text can hold it."""
 PLACEHOLDER = re.compile(r"\{user\.([A-Za-z_][A-Za-z0-9_]*)\}")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
-def raise_barriers(tree: exp.Expr, dialect: Dialect, catalog: Sequence[TableSchema], reach: Reach) -> exp.Expr:
-    """Give a copy of a checked tree in which every table that a rule binds stands behind it.
+def raise_barriers(
+    tree: exp.Expr, dialect: Dialect, catalog: Sequence[TableSchema], reach: Reach
+) -> tuple[exp.Expr, bool]:
+    """Give a copy of a checked tree in which every table that a rule binds stands behind it, and if it is harmless.
 
     `catalog` is everything there is, hidden tables too. QueryRejected for a statement that would get around a rule or
     use a masked column for more than showing it; NotAllowed when an attribute is missing.
@@ -42,6 +48,7 @@ def raise_barriers(tree: exp.Expr, dialect: Dialect, catalog: Sequence[TableSche
     names = Names(dialect, reach.visible(catalog))
     names.resolve(copy)
     _refuse_masked(names, dialect, reach)
+    harmless = is_harmless(copy, names)
     for column, base in names.qualified:
         if reach.rule_of(base).binds:
             column.set("db", None)
@@ -58,20 +65,22 @@ def raise_barriers(tree: exp.Expr, dialect: Dialect, catalog: Sequence[TableSche
         if rule.binds:
             joins = node.args.get("joins")
             node.set("joins", None)
-            derived = _behind(node, shapes[0], rule, dialect, reach)
+            derived = _behind(node, shapes[0], rule, dialect, reach, harmless)
             node.replace(derived)
             derived.set("joins", joins)
-    return copy
+    return copy, harmless
 
 
-def check_barriers(tree: exp.Expr, dialect: Dialect, catalog: Sequence[TableSchema], reach: Reach) -> None:
+def check_barriers(
+    tree: exp.Expr, dialect: Dialect, catalog: Sequence[TableSchema], reach: Reach, harmless: bool = False
+) -> None:
     """Refuse the finished tree unless every table is named in full and behind what binds it."""
     known = {(shape.schema_name, shape.name): shape for shape in catalog}
     tables = {cte.args["alias"].this.name for cte in tree.find_all(exp.CTE)}
     for node in tree.find_all(exp.Table):
         if not isinstance(node.this, exp.Identifier) or (dialect == "mysql" and is_dual(node)):
             continue
-        if _is_behind(node, known, dialect, reach):
+        if _is_behind(node, known, dialect, reach, harmless):
             continue  # the policy's own words are the admin's
         shape = known.get((node.args["db"].name, node.name)) if node.args.get("db") is not None else None
         if shape is None and node.args.get("db") is None and node.name in tables:
@@ -143,7 +152,7 @@ def _other_side(literal: exp.Expr) -> exp.Expr | None:
     return other
 
 
-def _behind(node: exp.Expr, shape: TableSchema, rule: Rule, dialect: Dialect, reach: Reach) -> exp.Expr:
+def _behind(node: exp.Expr, shape: TableSchema, rule: Rule, dialect: Dialect, reach: Reach, harmless: bool) -> exp.Expr:
     if node.args.get("laterals"):
         raise QueryRejected(f"{shape.name!r} has a policy and cannot be followed by LATERAL here; join a sub-query.")
     inner = exp.Table(
@@ -153,16 +162,20 @@ def _behind(node: exp.Expr, shape: TableSchema, rule: Rule, dialect: Dialect, re
         only=node.args.get("only"),
         sample=node.args["sample"].copy() if node.args.get("sample") is not None else None,
     )
-    return exp.Subquery(this=_selection(inner, shape, rule, dialect, reach), alias=node.args["alias"].copy())
+    return exp.Subquery(this=_selection(inner, shape, rule, dialect, reach, harmless), alias=node.args["alias"].copy())
 
 
-def _selection(inner: exp.Expr, shape: TableSchema, rule: Rule, dialect: Dialect, reach: Reach) -> exp.Expr:
-    select = parse(FENCED[dialect], tokenize(FENCED[dialect], dialect), dialect)
+def _selection(
+    inner: exp.Expr, shape: TableSchema, rule: Rule, dialect: Dialect, reach: Reach, harmless: bool
+) -> exp.Expr:
+    wanted = [predicate_of(text, dialect, shape, reach.attributes) for text in rule.predicates]
+    merged = harmless and not rule.masked and all(is_plain_condition(one, shape) for one in wanted)
+    start = OPEN if merged else FENCED[dialect]
+    select = parse(start, tokenize(start, dialect), dialect)
     select.args["from_"].set("this", inner)
     if rule.masked:
         select.set("expressions", [_shown(column.name, rule, dialect) for column in shape.columns])
-    if rule.predicates:
-        wanted = [predicate_of(text, dialect, shape, reach.attributes) for text in rule.predicates]
+    if wanted:
         select.set("where", exp.Where(this=exp.and_(*wanted, copy=False, wrap=False)))
     return select
 
@@ -172,7 +185,9 @@ def _shown(column: str, rule: Rule, dialect: Dialect) -> exp.Expr:
     return masks.shown(column, mask, dialect) if mask else exp.column(exp.to_identifier(column, quoted=True))
 
 
-def _is_behind(node: exp.Expr, known: Mapping[tuple[str, str], TableSchema], dialect: Dialect, reach: Reach) -> bool:
+def _is_behind(
+    node: exp.Expr, known: Mapping[tuple[str, str], TableSchema], dialect: Dialect, reach: Reach, harmless: bool
+) -> bool:
     """Whether a selection that `_selection` makes stands between the statement and this table."""
     current: exp.Expr | None = node
     while current is not None:
@@ -183,7 +198,7 @@ def _is_behind(node: exp.Expr, known: Mapping[tuple[str, str], TableSchema], dia
                 shape = known.get((inner.args["db"].name, inner.name))
                 rule = reach.rule_of(shape) if shape is not None else None
                 if shape is not None and rule is not None and rule.binds and not rule.hidden:
-                    made = _selection(inner.copy(), shape, rule, dialect, reach)
+                    made = _selection(inner.copy(), shape, rule, dialect, reach, harmless)
                     if generate(made, dialect) == generate(current, dialect):
                         return True
         current = current.parent

@@ -116,12 +116,13 @@ def _behind_barriers(
     """The text to run with every policy in it, judged like any other and looked through once more."""
     roomy = Limits(bytes=limits.bytes * 4, depth=limits.depth * 2, joins=limits.joins)
     judge = NodeJudge(dialect)
-    text = generate(raise_barriers(tree, dialect, catalog, reach), dialect, keep=False)
+    raised, harmless = raise_barriers(tree, dialect, catalog, reach)
+    text = generate(raised, dialect, keep=False)
     for _ in range(_MOST_ROUNDS):
         judged = _judge(text, dialect, roomy, judge, roomy.bytes)
         written = generate(judged, dialect)
         if written == text:
-            check_barriers(judged, dialect, catalog, reach)
+            check_barriers(judged, dialect, catalog, reach, harmless)
             return text
         text = written
     raise QueryRejected("With its policies the query reads differently each time; write it more plainly.")

@@ -5,6 +5,7 @@ from pydantic import ConfigDict, Field, SecretStr
 
 from assistant import accounts
 from assistant.accounts import Tokens
+from assistant.accounts.throttle import admit_refresh
 from assistant.address import client_address
 from assistant.api.bodies import Body
 from assistant.api.person import Box, Person
@@ -59,12 +60,14 @@ async def sign_in(box: Box, body: Login, response: Response) -> Tokens:
 async def refresh(box: Box, body: Refreshing, response: Response) -> Tokens:
     """Exchange a refresh token for new tokens; it is used up."""
     response.headers["Cache-Control"] = "no-store"
+    await admit_refresh(box, client_address())
     return await accounts.refresh(box, body.refresh.get_secret_value())
 
 
 @router.post("/revoke", status_code=204)
 async def revoke(box: Box, body: Refreshing) -> None:
     """Sign out: end the session of a refresh token, its access tokens too."""
+    await admit_refresh(box, client_address())
     await accounts.revoke(box, body.refresh.get_secret_value())
 
 

@@ -127,3 +127,16 @@ async def test_guessing_keys_is_slowed(door: httpx.AsyncClient) -> None:
     guesses = [await door.get("/databases", headers=bearing(f"ttk_{number}")) for number in range(32)]
     assert {answer.status_code for answer in guesses[:20]} == {401}
     problem(guesses[-1], 429, "Too many requests")
+
+
+async def test_refresh_tokens_from_one_address_are_counted(toolbox: Toolbox) -> None:
+    came_from(f"2001:db8::{uuid4().hex[:4]}")
+    few = replace(
+        toolbox, settings=toolbox.settings.model_copy(update={"refreshes_per_minute": 3, "login": "password"})
+    )
+    async with client(few) as opened:
+        bad = {"refresh": "ttr_nobody's"}
+        assert (await opened.post("/auth/refresh", json=bad)).status_code == 401
+        assert [(await opened.post("/auth/revoke", json=bad)).status_code for _ in range(2)] == [204, 204]
+        for route in ("/auth/refresh", "/auth/revoke"):
+            problem(await opened.post(route, json=bad), 429, "Too many requests")
