@@ -265,6 +265,7 @@ def rename_database(name: str, new_name: str, as_json: Json = False, user: As = 
 def forget_database(
     name: str,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
     user: As = None,
 ) -> None:
     """Forget a database: its credentials, training, notes and examples; the database itself is not touched."""
@@ -273,6 +274,8 @@ def forget_database(
     if not yes:
         typer.confirm(f"Forget {name!r} with its training, notes and examples?", abort=True, err=True)
     gone = with_box(lambda box, actor: databases.forget(box, actor, name, approved_by=actor.user_id), user)
+    if as_json:
+        typer.echo(gone.model_dump_json())
     printing.narrate(str(gone))
 
 

@@ -1,6 +1,7 @@
 """`tabletalk user`, `workspace`, `key`, `policy` and `audit`: who may do what, for whoever runs the machine."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -52,13 +53,16 @@ def add_user(
     workspace: Annotated[str, typer.Option(help="What a team shares; made when it is new.")] = "home",
     attribute: Attributes = None,
     password: Password = "",
+    as_json: Json = False,
 ) -> None:
     """Add somebody who may log in; asks for the password."""
     from assistant.accounts import make_user
 
     given = attributes_of(attribute)
     # A role that is none is told of there, in words.
-    _with_store(lambda store: make_user(store, name, password, role, workspace, given))  # type: ignore[arg-type]
+    made = _with_store(lambda store: make_user(store, name, password, role, workspace, given))  # type: ignore[arg-type]
+    if as_json:
+        typer.echo(made.model_dump_json(include={"user_id", "user_name", "workspace_id", "role", "attributes"}))
     printing.narrate(f"{name} may log in now.")
 
 
@@ -95,11 +99,13 @@ def set_attributes(
 
 
 @user_app.command("remove")
-def remove_user(name: str, user: As = None) -> None:
+def remove_user(name: str, as_json: Json = False, user: As = None) -> None:
     """Take a member out of the workspace, with their keys and sessions; what they made stays."""
     from assistant import accounts
 
     with_box(lambda box, actor: accounts.remove_member(box, actor, name), user)
+    if as_json:
+        typer.echo(json.dumps({"removed": name}))
     printing.narrate(f"{name} is no longer a member.")
 
 
@@ -133,11 +139,13 @@ def create_workspace(name: str, as_json: Json = False, user: As = None) -> None:
 
 
 @workspace_app.command("choose")
-def choose_workspace(name: str, user: As = None) -> None:
+def choose_workspace(name: str, as_json: Json = False, user: As = None) -> None:
     """Work in another workspace from now on, through every door."""
     from assistant import accounts
 
     there = with_box(lambda box, actor: accounts.choose_workspace(box, actor, name), user)
+    if as_json:
+        typer.echo(there.model_dump_json(include={"user_name", "workspace_id", "role"}))
     printing.narrate(f"{there.user_name} works in {name} now, as {there.role}.")
 
 

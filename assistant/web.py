@@ -199,6 +199,8 @@ def _with_policy(send: Send) -> Send:
                 *([] if own else [(b"content-security-policy", CONTENT_SECURITY.encode())]),
                 (b"x-content-type-options", b"nosniff"),
                 (b"referrer-policy", b"same-origin"),
+                # A page that opened this one in a window keeps no hold of it.
+                (b"cross-origin-opener-policy", b"same-origin"),
             ]
         await send(message)
 

@@ -1,5 +1,7 @@
 """Signing in with a name and a password."""
 
+from contextlib import suppress
+
 import structlog
 from sqlalchemy import select
 
@@ -7,7 +9,7 @@ from assistant.accounts import throttle
 from assistant.accounts.passwords import is_right
 from assistant.accounts.people import find_person
 from tools import audit
-from tools.errors import NotSignedIn
+from tools.errors import NotFound, NotSignedIn
 from tools.store.models import User
 from tools.toolbox import Actor, Door, Toolbox
 
@@ -29,7 +31,10 @@ async def sign_in(box: Toolbox, name: str, password: str, address: str = "", doo
         await _note_failure(box, name, address, door, known=stored is not None)
         raise NotSignedIn("User name or password is wrong.")
     await throttle.succeeded(box, name, address)
-    person = (await find_person(box.store, name)).model_copy(update={"address": address, "door": door})
+    try:
+        person = (await find_person(box.store, name)).model_copy(update={"address": address, "door": door})
+    except NotFound:  # their workspace was removed, or they from it
+        raise NotSignedIn("You are a member of no workspace any more; ask an admin.") from None
     await audit.record(box, audit.noted(person, "sign in", name))
     return person
 
@@ -38,5 +43,6 @@ async def _note_failure(box: Toolbox, name: str, address: str, door: Door, *, kn
     """A failure of somebody there is stands in their workspace's audit log, one of nobody in the log alone."""
     log.warning("sign-in refused", address=address, known=known)
     if known:
-        person = (await find_person(box.store, name)).model_copy(update={"address": address, "door": door})
-        await audit.record(box, audit.noted(person, "sign in", name, verdict="refused", detail="wrong password"))
+        with suppress(NotFound):  # a member of no workspace any more: there is no log to keep it in
+            person = (await find_person(box.store, name)).model_copy(update={"address": address, "door": door})
+            await audit.record(box, audit.noted(person, "sign in", name, verdict="refused", detail="wrong password"))

@@ -11,7 +11,7 @@ from tests.assistant.api.conftest import client
 from tests.assistant.aviary import aviary
 from tests.assistant.test_two_workspaces import stands
 from tools import audit, databases
-from tools.errors import Conflict, NotAllowed, NotFound
+from tools.errors import Conflict, NotAllowed, NotFound, NotSignedIn
 from tools.toolbox import Actor, Toolbox
 
 LEFT = text("""
@@ -71,6 +71,17 @@ async def test_who_may_not_does_not(toolbox: Toolbox, actor: Actor, stranger: Ac
         await accounts.remove_workspace(toolbox, editor, name, approved_by=actor.user_id)
     with pytest.raises(NotFound):
         await accounts.remove_workspace(toolbox, stranger, name, approved_by=stranger.user_id)
+
+
+async def test_who_is_left_without_a_workspace_is_told_so(toolbox: Toolbox, actor: Actor) -> None:
+    name, password = f"bob-{uuid4().hex[:6]}", "correct horse battery"
+    await accounts.add_user(toolbox, actor, name, password)
+    assert (await accounts.sign_in(toolbox, name, password)).user_name == name
+    await accounts.remove_member(toolbox, actor, name)
+    with pytest.raises(NotSignedIn, match="member of no workspace any more"):
+        await accounts.sign_in(toolbox, name, password)
+    with pytest.raises(NotSignedIn, match="is wrong"):  # whether there is a workspace is not told to who guesses
+        await accounts.sign_in(toolbox, name, "another long password")
 
 
 async def test_what_a_role_was_refused_stands_in_the_audit_log(toolbox: Toolbox, actor: Actor, sales: str) -> None:

@@ -72,6 +72,11 @@ async def test_pages_say_what_they_may_load() -> None:
     assert "default-src 'self'" in dict(start["headers"])[b"content-security-policy"].decode()
 
 
+async def test_who_opened_a_page_keeps_no_hold_of_it() -> None:
+    start = await knock([("host", HERE)], loopback_only=True)
+    assert dict(start["headers"])[b"cross-origin-opener-policy"] == b"same-origin"
+
+
 async def test_a_refusal_says_what_may_be_loaded_too() -> None:
     start = await knock([("host", "evil.example")], loopback_only=True)
     headers = dict(start["headers"])

@@ -1,6 +1,7 @@
 """Following a job from its present state to its end, and the numbers of the queue."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -112,15 +113,19 @@ async def happened(box: Toolbox, actor: Actor, after: int | None = None, limit: 
     return tuple(sorted(found, key=lambda event: event.id))
 
 
-async def follow_all(box: Toolbox, actor: Actor, after: int | None = None) -> AsyncGenerator[JobEvent, None]:
-    """Yield what happens to the workspace's jobs, without end; with `after` first what happened since that event.
+async def follow_all(
+    box: Toolbox, actor: Actor, after: int | None = None, *, seconds: float = math.inf
+) -> AsyncGenerator[JobEvent, None]:
+    """Yield what happens to a workspace's jobs for so many seconds; with `after` first what happened since that event.
 
     A reader that was cut off goes on where it was. Close the generator when leaving.
     """
     if after is None:
         latest = await patiently(lambda: happened(box, actor, limit=1))
         after = latest[-1].id if latest else 0
-    while True:
+    clock = asyncio.get_running_loop().time
+    over = clock() + seconds
+    while clock() < over:
         found = await patiently(lambda: happened(box, actor, after))  # noqa: B023  # awaited here
         for event in found:
             after = event.id

@@ -21,6 +21,10 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=KeepingRoute)
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
+STREAM_SECONDS = 600
+"""So long a stream without end goes on: who reads on comes again, and says anew who they are."""
+
+
 class Retried(Frozen):
     """What was queued again."""
 
@@ -75,7 +79,10 @@ async def happened(
         int | None, Header(ge=0, le=2**63 - 1, description="Of a stream that broke off; 0 for all that is kept.")
     ] = None,
 ) -> Any:
-    """List what happened to all jobs, oldest first; asked for `text/event-stream`, go on telling for ever."""
+    """List what happened to all jobs, oldest first; asked for `text/event-stream`, go on telling for ten minutes.
+
+    Who reads on comes again with the id of the last event, as an EventSource does by itself.
+    """
     if streams.wanted(request):
         return streams.stream(_all_told(box, person, last_event_id))
     found = await jobs.happened(box, person, paging.number() or 0, paging.limit + 1)
@@ -83,7 +90,7 @@ async def happened(
 
 
 async def _all_told(box: Toolbox, person: Actor, after: int | None) -> AsyncGenerator[str, None]:
-    async with aclosing(jobs.follow_all(box, person, after)) as happened:
+    async with aclosing(jobs.follow_all(box, person, after, seconds=STREAM_SECONDS)) as happened:
         async for event in happened:
             yield streams.event(event.type, event, event.id)
 

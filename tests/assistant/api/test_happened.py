@@ -70,3 +70,7 @@ async def test_without_a_number_it_begins_now(toolbox: Toolbox, actor: Actor) ->
         await made(toolbox, actor, "after")
         async with asyncio.timeout(60):
             assert (await next_one).id > ids[-1]
+
+
+async def test_it_ends_so_that_a_reader_says_anew_who_they_are(toolbox: Toolbox, actor: Actor) -> None:
+    assert [event async for event in jobs.follow_all(toolbox, actor, 0, seconds=0.1)] == []
