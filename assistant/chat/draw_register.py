@@ -10,7 +10,7 @@ from tools.toolbox import Actor, Toolbox
 
 def greeting_lines(greeting: Greeting) -> list[str]:
     """Say what a database answered: its version, how far away it is, what the account may do."""
-    said = f"It answers: {greeting.server_version}, {greeting.latency_ms:.0f} ms away."
+    said = f"It answers: {greeting.server_version}, {_away(greeting)}."
     return [line for line in (said, databases.write_warning(greeting)) if line]
 
 
@@ -19,7 +19,7 @@ async def found(box: Toolbox, actor: Actor, database: Database) -> dict[str, Any
     await schemas.refresh(box, actor, database.name)
     names = await table_names(box, actor, database.name)
     count = f"{len(names):,} table" + ("" if len(names) == 1 else "s")
-    away = f", {database.greeting.latency_ms:.0f} ms away" if database.greeting else ""
+    away = f", {_away(database.greeting)}" if database.greeting else ""
     return {
         "lines": [f"{database.name}: {database.kind}, {count}{away}."],
         "warning": database.warning,
@@ -29,6 +29,10 @@ async def found(box: Toolbox, actor: Actor, database: Database) -> dict[str, Any
         "sync_question": "Bring its rows into documents that can be searched?",
         "synced": None if names else "",
     }
+
+
+def _away(greeting: Greeting) -> str:
+    return f"{greeting.latency_ms:.0f} ms away" if greeting.latency_ms >= 1 else "less than 1 ms away"
 
 
 async def table_names(box: Toolbox, actor: Actor, name: str) -> list[str]:

@@ -129,10 +129,12 @@ def chart(spec: ChartSpec, result: Rows) -> dict[str, Any]:
     places = {column.name: place for place, column in enumerate(result.columns)}
     rows = list(result.rows)
     x = places[spec.x] if spec.x is not None else 0
+    if spec.split is not None:
+        return _lines(spec, rows, x, places[spec.split], places[spec.y[0]])
     if spec.kind == "bar":
         rows = _largest_first(rows, places[spec.y[0]])[: spec.top]
     if spec.kind == "line":
-        rows.sort(key=lambda row: (row[x] is not None, row[x] if isinstance(row[x], int) else str(row[x])))
+        rows.sort(key=lambda row: _forward(row[x]))
     series = [{"name": heading(name), "values": [_number(row[places[name]]) for row in rows]} for name in spec.y]
     texts = [str(row[places[name]]) for row in rows for name in spec.y]
     return {
@@ -142,6 +144,26 @@ def chart(spec: ChartSpec, result: Rows) -> dict[str, Any]:
         "series": series,
         "decimals": min(MOST_DECIMALS, max((len(text.partition(".")[2]) for text in texts), default=0)),
     }
+
+
+def _lines(spec: ChartSpec, rows: list[tuple[Any, ...]], x: int, kind: int, y: int) -> dict[str, Any]:
+    """A line for each kind, the largest first; a time that a kind has no row of is a gap in it."""
+    cells = {(row[x], row[kind]): _number(row[y]) for row in rows}
+    times = sorted({row[x] for row in rows}, key=_forward)
+    kinds = sorted(
+        {row[kind] for row in rows}, key=lambda one: (-sum(cells.get((time, one)) or 0 for time in times), str(one))
+    )
+    return {
+        "kind": "line",
+        "title": f"{heading(spec.y[0])} by {heading(spec.x or 'time')} and {heading(spec.split or 'kind')}",
+        "labels": labels(times),
+        "series": [{"name": labels([one])[0], "values": [cells.get((time, one)) for time in times]} for one in kinds],
+    }
+
+
+def _forward(time: Any) -> tuple[bool, Any]:
+    """Sort times forward, what has none before them."""
+    return time is not None, time if isinstance(time, int) else str(time)
 
 
 def _largest_first(rows: list[tuple[Any, ...]], place: int) -> list[tuple[Any, ...]]:

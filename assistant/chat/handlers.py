@@ -3,6 +3,7 @@
 Chainlit loads this file by its path, registers what is decorated, and keeps one registry per process.
 """
 
+import asyncio
 import logging
 import warnings
 from typing import Any
@@ -138,6 +139,10 @@ async def hear(message: cl.Message) -> None:
             await in_page.hear(text)
         else:
             await (turn.take(text) if command is None else commands.carry_out(command))
+    except asyncio.CancelledError:
+        if command is not None:  # a turn says so itself
+            await say(turn.STOPPED)
+        raise
     except AssistantError as error:
         await audit.note_refusal(door().box, error)
         await say(f"**{error.title}.** {error}")

@@ -59,6 +59,8 @@ STEPS = {
 }
 """Tool -> what a person reads while it runs and after; others are called by their own name."""
 
+STOPPED = "Stopped. What was still running at the database was cancelled there."
+
 UNSEEN = {"ask_back", "register_database"}
 """Tools that only show a card: the card says it all."""
 
@@ -159,7 +161,7 @@ class Screen:
             step.end, step.output = utc_now(), "Stopped."
             await step.update()
         await self.close()
-        await self._text("Stopped. What was still running at the database was cancelled there.")
+        await self._text(STOPPED)
 
     async def close(self) -> None:
         """End the text in hand: what comes next begins below it."""

@@ -8,6 +8,8 @@ from tools.connectors.base import Frozen, ResultColumn
 
 MOST_BARS = 50
 """More categories than that are a table, not a picture."""
+MOST_LINES = 5
+"""More kinds than that make lines that nobody can tell apart."""
 TOP = 10
 """Bars shown; the table has them all."""
 LONG_LABEL = 12
@@ -27,6 +29,8 @@ class ChartSpec(Frozen):
     horizontal: bool = False
     top: int | None = None
     """Only so many rows are drawn; None: all."""
+    split: str | None = None
+    """A column that tells lines apart: one for each of its values."""
 
 
 def suggest(columns: Sequence[ResultColumn], rows: Sequence[Sequence[Any]]) -> ChartSpec | None:
@@ -45,7 +49,27 @@ def suggest(columns: Sequence[ResultColumn], rows: Sequence[Sequence[Any]]) -> C
     labels = [place for place in range(len(columns)) if place not in numbers and place not in periods]
     if len(periods) == 1 and numbers and not labels and len(rows) >= 3 and _distinct(rows, periods[0]):
         return ChartSpec(kind="line", x=columns[periods[0]].name, y=_names(columns, numbers[:3]))
+    if (lines := _lines(columns, rows, periods, labels, numbers)) is not None:
+        return lines
     return _bars(columns, rows, labels or periods, numbers)
+
+
+def _lines(
+    columns: Sequence[ResultColumn],
+    rows: Sequence[Sequence[Any]],
+    periods: Sequence[int],
+    labels: Sequence[int],
+    numbers: Sequence[int],
+) -> ChartSpec | None:
+    """One number by time and a few kinds: a line for each kind."""
+    if (len(periods), len(labels), len(numbers)) != (1, 1, 1):
+        return None
+    when, kind = periods[0], labels[0]
+    times, kinds = {str(row[when]) for row in rows}, {str(row[kind]) for row in rows}
+    once = len({(str(row[when]), str(row[kind])) for row in rows}) == len(rows)
+    if not once or len(times) < 3 or not 2 <= len(kinds) <= MOST_LINES:
+        return None
+    return ChartSpec(kind="line", x=columns[when].name, y=_names(columns, numbers), split=columns[kind].name)
 
 
 def _bars(

@@ -6,7 +6,7 @@ import pytest
 
 from assistant.chat.draw_result import chart, heading, in_order, labels, short_names
 from tools.connectors.base import ResultColumn, Rows
-from tools.queries.chart import ChartSpec
+from tools.queries.chart import ChartSpec, suggest
 
 
 def rows(columns: dict[str, Any], *cells: tuple[Any, ...]) -> Rows:
@@ -39,6 +39,25 @@ def test_a_line_runs_forward_in_time_whatever_the_order_of_the_rows() -> None:
     drawn = chart(ChartSpec(kind="line", x="month", y=("orders",)), result)
     assert drawn["labels"] == ["Jan 2026", "Feb 2026", "Mar 2026"]
     assert drawn["series"] == [{"name": "orders", "values": [1.0, None, 3.0]}]
+
+
+def test_each_kind_has_its_line_with_gaps_where_it_has_no_row() -> None:
+    result = rows(
+        {"month": "text", "channel": "text", "orders_count": "number"},
+        ("2026-02", "app", 4),
+        ("2026-01", "app", 3),
+        ("2026-01", "web", 9),
+        ("2026-03", "web", 8),
+        ("2026-03", "app", "5"),
+    )
+    spec = suggest(result.columns, result.rows)
+    assert spec == ChartSpec(kind="line", x="month", y=("orders_count",), split="channel")
+    drawn = chart(spec, result)
+    assert drawn["labels"] == ["Jan 2026", "Feb 2026", "Mar 2026"]
+    assert drawn["series"] == [{"name": "web", "values": [9.0, None, 8.0]}, {"name": "app", "values": [3.0, 4.0, 5.0]}]
+    assert drawn["title"] == "number of orders by month and channel"
+    twice = (*result.rows, ("2026-03", "app", 1))
+    assert suggest(result.columns, twice) is None, "two numbers for one time and kind make no line"
 
 
 def test_months_as_numbers_are_sorted_as_numbers() -> None:

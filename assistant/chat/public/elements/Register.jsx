@@ -125,7 +125,7 @@ parts.Registered ??= function Registered({ card, act }) {
       {done.synced
         ? <div className="tt-quiet">{done.synced}</div>
         : done.sync_question && done.synced !== '' && <div className="tt-choices"><span>{done.sync_question}</span>
-            <button className="tt-chip tt-main" disabled={busy} onClick={() => ask('first_sync', { choice: 'now' })}>Sync it now</button>
+            <button className={`tt-chip${done.trained ? ' tt-main' : ''}`} disabled={busy} onClick={() => ask('first_sync', { choice: 'now' })}>Sync it now</button>
             <button className="tt-chip" disabled={busy} onClick={() => ask('first_sync', { choice: 'nightly' })}>Nightly</button>
             <button className="tt-chip" disabled={busy} onClick={() => ask('first_sync', { choice: 'never' })}>Never</button>
           </div>}

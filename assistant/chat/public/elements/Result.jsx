@@ -292,9 +292,28 @@ parts.Figure ??= function Figure({ card }) {
   const decimals = parts.decimals(column, card.rows, 0);
   return (
     <div className="tt-figure">
-      <div className="tt-figure-value" title={String(value)}>{value === null ? 'NULL' : parts.cell(value, column, decimals)}</div>
+      <div className={column.family === 'number' ? 'tt-figure-value' : 'tt-figure-value tt-figure-text'} title={String(value)}>{value === null ? 'NULL' : parts.cell(value, column, decimals)}</div>
       <div className="tt-figure-name">{column.label}</div>
     </div>
+  );
+};
+
+// One row of many columns is read downwards, above all on a phone.
+parts.Row ??= function Row({ card }) {
+  return (
+    <dl className="tt-record">
+      {card.columns.map((column, at) => {
+        const value = card.rows[0][at];
+        return (
+          <div key={at}>
+            <dt title={`${column.name}, ${column.family}`}>{column.label}</dt>
+            <dd title={value === null ? 'no value' : String(value)}>
+              {value === null ? <span className="tt-null">NULL</span> : parts.cell(value, column, parts.decimals(column, card.rows, at))}
+            </dd>
+          </div>
+        );
+      })}
+    </dl>
   );
 };
 
@@ -327,7 +346,9 @@ parts.Result ??= function Result({ card, act, say }) {
         {card.sql && <parts.Query sql={card.sql} />}
       </div>
     );
-  const figure = card.chart?.kind === 'figure';
+  const one = card.total === 1 && card.columns.length === 1;
+  const figure = card.chart?.kind === 'figure' || one;
+  const row = card.total === 1 && card.columns.length > 4;
   const toggle = (name) => setOpen(open === name ? null : name);
   return (
     <div className="tt-card tt-result" data-query={card.query_id}>
@@ -335,7 +356,8 @@ parts.Result ??= function Result({ card, act, say }) {
       {figure && <parts.Figure card={card} />}
       {card.chart?.kind === 'line' && <parts.Line chart={card.chart} />}
       {card.chart?.kind === 'bar' && <parts.Bars chart={card.chart} />}
-      {!figure && card.total > 0 && <parts.Table card={card} act={act} />}
+      {row && <parts.Row card={card} />}
+      {!figure && !row && card.total > 0 && <parts.Table card={card} act={act} />}
       {!figure && card.total === 0 && <div className="tt-empty">No rows match.</div>}
       {card.cut.map((line) => <div className="tt-note" key={line}>{line}</div>)}
       {card.warnings.map((line) => <div className="tt-warn" key={line}>{line}</div>)}
