@@ -91,6 +91,8 @@ class QueryTimedOut(Upstream):
     """A statement ran past its time limit and was stopped at the database."""
 
     title = "Query timed out"
+    opening = "That took longer than"
+    """How its message begins, and the entry in the history."""
 
 
 class ModelUnavailable(Upstream):

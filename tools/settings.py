@@ -104,6 +104,8 @@ class Settings(BaseSettings):
 
     # Reading registered databases
     query_seconds: Annotated[float, Field(gt=0)] = 30
+    background_query_seconds: Annotated[float, Field(gt=0)] = 600
+    """The same for a query that a worker asks again because it took longer than that."""
     query_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
     cell_bytes: Annotated[int, Field(ge=64)] = 10_000
     result_bytes: Annotated[int, Field(ge=10_000)] = 4_000_000

@@ -10,6 +10,7 @@ RUNNERS = {
     "sync": "tools.sync.run_sync",
     "train": "tools.schemas.training.run_training",
     "embed": "tools.documents.embedding.run_embedding",
+    "query": "tools.queries.background.run_in_background",
 }
 """Kind of job -> dotted name of its runner: imported when first needed, so that a worker starts without them."""
 

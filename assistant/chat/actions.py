@@ -25,7 +25,7 @@ Deed = Callable[[Actor, StoredCard, Payload], Awaitable[Answer]]
 
 def register_actions() -> None:
     """Tell Chainlit of every button; an error raised on purpose comes back to the card as its text."""
-    for deed in (rows, rerun, verify, rate, decide, open_row, related, check_address, register, close_form):
+    for deed in (rows, rerun, wait, verify, rate, decide, open_row, related, check_address, register, close_form):
         _offer(deed)
     for deed in (tables, train, work.look, work.cancel_job, work.retry_job, work.retry_table, work.retry_failed):
         _offer(deed)
@@ -64,6 +64,13 @@ async def rerun(person: Actor, card: StoredCard, _payload: Payload) -> Answer:
     result = await queries.rerun(door().box, person, draw_result.query_id(card.data))
     await say("Asked again:", ResultCard(query_id=result.id))
     return {}
+
+
+async def wait(person: Actor, card: StoredCard, _payload: Payload) -> Answer:
+    """Have a worker ask a query that took too long; its job stands below."""
+    job = await queries.start_in_background(door().box, person, draw_result.query_id(card.data))
+    await show_under(card, JobCard(job_id=job.id))
+    return {"text": "Its result will stand in this conversation when it is there."}
 
 
 async def verify(person: Actor, card: StoredCard, _payload: Payload) -> Answer:

@@ -18,7 +18,7 @@ from assistant.loopback import is_loopback
 from tools import databases, documents, jobs, queries, schemas, sync
 from tools.cards import BoardCard, JobCard, RegisterCard, ResultCard, ScheduleCard, TableCard
 from tools.documents.toolset import card_of
-from tools.errors import Invalid
+from tools.errors import Invalid, QueryTimedOut
 from tools.store.models import ConversationRow
 from tools.toolbox import Actor, Toolbox
 
@@ -194,8 +194,12 @@ async def _sql(box: Toolbox, person: Actor, rest: str) -> None:
     name, sql = await _which(box, person, rest)
     if not sql:
         raise Invalid("Put the query behind the command: /sql select count(*) from orders")
-    result = await queries.run(box, person, name, sql)
-    await say("", ResultCard(query_id=result.id))
+    try:
+        query_id = (await queries.run(box, person, name, sql)).id
+    except QueryTimedOut:
+        # Its card says so, and offers to wait for it.
+        query_id = (await queries.list_queries(box, person, conversation_id=person.conversation_id, limit=1))[0].id
+    await say("", ResultCard(query_id=query_id))
 
 
 async def _examples(box: Toolbox, person: Actor, rest: str) -> None:

@@ -37,6 +37,7 @@ async def props(box: Toolbox, actor: Actor, query_id: UUID) -> dict[str, Any]:
         "milliseconds": query.milliseconds or 0,
         "liked": query.liked,
         "error": query.error,
+        "slow": query.slow and actor.door != "widget",
     }
     if query.result is None:
         return {**shown, "error": query.error or "This query's rows are no longer kept; run it again."}

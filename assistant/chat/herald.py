@@ -14,7 +14,7 @@ from chainlit.utils import utc_now
 from assistant.chat.cards import StoredCard, draw, element
 from assistant.chat.history import ChatHistory
 from tools import databases, jobs, queries
-from tools.cards import JobCard
+from tools.cards import JobCard, ResultCard
 from tools.errors import NotFound, StoreUnavailable
 from tools.jobs import Job
 from tools.jobs.patience import end
@@ -76,12 +76,15 @@ async def _tell(box: Toolbox, history: ChatHistory, job: Job) -> bool:
     person = await history.author(job.conversation_id or "")
     if person is None or person.workspace_id != job.workspace_id:
         return False
+    if job.kind == "query" and job.state == "succeeded":
+        await _deliver(box, person, history, job, "Here is what took longer:", _result(job))
+        return True
     cards = await history.cards(str(job.conversation_id))
     stands = any(job.id in card.job_ids for card in cards)
     seen = stands and bool(_open_sessions(str(job.conversation_id)))
     words = await worth_telling(box, person, job, shown=seen)
     if words:
-        await _deliver(box, person, history, job, words, with_card=not stands)
+        await _deliver(box, person, history, job, words, None if stands else JobCard(job_id=job.id))
     return bool(words)
 
 
@@ -102,6 +105,10 @@ async def worth_telling(box: Toolbox, person: Actor, job: Job, *, shown: bool) -
         quiet = shown or (job.state == "succeeded" and await _by_itself(box, person, job))
     said = "" if quiet else f"{job.title}{', by its schedule,' if job.schedule_id else ''} {ENDS[job.state]}"
     return "\n\n".join(part for part in (said, changed) if part)
+
+
+def _result(job: Job) -> ResultCard:
+    return ResultCard(query_id=UUID(job.counts["query_id"]))
 
 
 async def _by_itself(box: Toolbox, person: Actor, job: Job) -> bool:
@@ -128,14 +135,16 @@ async def _changes(box: Toolbox, person: Actor, job: Job) -> str:
     return " ".join(told)
 
 
-async def _deliver(box: Toolbox, person: Actor, history: ChatHistory, job: Job, words: str, *, with_card: bool) -> None:
+async def _deliver(
+    box: Toolbox, person: Actor, history: ChatHistory, job: Job, words: str, shown: JobCard | ResultCard | None
+) -> None:
     # The same end gives the same message: told twice, after a crash in between, it stands there once.
     step_id = str(uuid5(NAMESPACE, f"{job.id} {job.finished_at}"))
     thread_id = str(job.conversation_id)
     step = _message(step_id, thread_id, words)
     card = None
-    if with_card:
-        data = JobCard(job_id=job.id).model_dump(mode="json")
+    if shown is not None:
+        data = shown.model_dump(mode="json")
         card = StoredCard(id=str(uuid5(NAMESPACE, f"card {step_id}")), thread_id=thread_id, step_id=step_id, data=data)
     await history.append(person, step, card)
     drawn = await draw(box, person, card) if card else None

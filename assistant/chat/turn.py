@@ -14,7 +14,9 @@ from assistant import conversation
 from assistant.chat.door import actor, door
 from assistant.chat.screen import show_data
 from assistant.events import ApprovalNeeded, Done, Event, Failed, Shown, TextDelta, ToolCalled, ToolReturned
+from tools import queries
 from tools.cards import Choice, ChoicesCard, ResultCard
+from tools.errors import QueryTimedOut
 
 STEPS = {
     "find_tables": ("Looking up tables", "Looked up tables"),
@@ -198,6 +200,13 @@ class Screen:
         self._steps[call.id] = step
         await step.send()
 
+    async def _slow(self) -> None:
+        """Show the query that has just taken too long, with the way to wait for it."""
+        box, person = door().box, await actor()
+        latest = await queries.list_queries(box, person, conversation_id=person.conversation_id, limit=1)
+        if latest and latest[0].slow:
+            await self._card(ResultCard(query_id=latest[0].id).model_dump(mode="json"))
+
     async def _take_back(self, call_id: str) -> None:
         """Remove the step of a call that waits: nothing runs yet."""
         if (step := self._steps.pop(call_id, None)) is not None:
@@ -215,6 +224,8 @@ class Screen:
         elif named:
             step.name = named[1]
         # Of a query that ran the card below shows more than its summary could.
+        if not returned.ok and returned.name in QUERIES and returned.summary.startswith(QueryTimedOut.title):
+            await self._slow()
         step.output = "" if self._quiet or (returned.ok and returned.name in QUERIES) else returned.summary
         # Step.output guesses a language; what tools say is plain text.
         step.language = "text"

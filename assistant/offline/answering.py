@@ -24,6 +24,7 @@ from assistant.offline.wording import DROPPED
 from tools import queries, schemas
 from tools.cards import Choice
 from tools.desk import Desk, Reading
+from tools.errors import QueryTimedOut
 from tools.schemas import TrainedTable
 
 SURE = 0.5
@@ -252,7 +253,8 @@ class Answering:
         plan = self.plan
         query_id = query_of(returned.cards)
         if not returned.ok or query_id is None:
-            if plan is not None and plan.at == 0 and len(plan.understanding.readings) > 1:
+            slow = returned.text.startswith(QueryTimedOut.title)
+            if plan is not None and plan.at == 0 and not slow and len(plan.understanding.readings) > 1:
                 return self._query(replace(plan, at=1))
             return say(f"That query did not run: {reason(returned.text)}")
         entry = await queries.get_query(self.desk.box, self.desk.actor, query_id)

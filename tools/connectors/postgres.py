@@ -361,7 +361,7 @@ async def _close(session: Session) -> None:
 
 def _timed_out(seconds: float) -> QueryTimedOut:
     return QueryTimedOut(
-        f"That took longer than {seconds:g} s and was stopped at the database. Try a shorter period or fewer tables."
+        f"{QueryTimedOut.opening} {seconds:g} s and was stopped at the database. Try a shorter period or fewer tables."
     )
 
 

@@ -5,6 +5,7 @@ The path: `guard.check` judges -> `run` reads and keeps the history -> `confiden
 """
 
 from tools.queries.answer import Answer, Verified
+from tools.queries.background import start_in_background
 from tools.queries.confidence import tell
 from tools.queries.examples import (
     Example,
@@ -39,5 +40,6 @@ __all__ = [
     "run",
     "save_example",
     "set_answer",
+    "start_in_background",
     "tell",
 ]

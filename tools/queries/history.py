@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tools import audit
 from tools.connectors.base import Frozen, Rows
 from tools.databases import Target
-from tools.errors import NotFound
+from tools.errors import NotFound, QueryTimedOut
 from tools.queries.answer import Answer
 from tools.reach import reaches
 from tools.rights import only_own
@@ -43,6 +43,11 @@ class Query(Frozen):
     conversation_id: str | None
     created_at: datetime
     created_by: str | None
+
+    @property
+    def slow(self) -> bool:
+        """True when it was stopped because it took too long."""
+        return bool(self.error) and str(self.error).startswith(QueryTimedOut.opening)
 
 
 def new_entry(actor: Actor, database: Target, sql: str, question: str | None) -> QueryRow:

@@ -68,6 +68,21 @@ async def test_the_end_of_work_is_told_once_with_its_card(toolbox: Toolbox, away
     assert [card.job_ids for card in cards] == [[job.id]]
 
 
+async def test_a_query_from_the_background_brings_its_result(toolbox: Toolbox, away: Actor) -> None:
+    query_id = str(uuid4())
+
+    async def work(_box: Toolbox, _claim: Claim) -> Outcome:
+        return Outcome(state="succeeded", counts={"query_id": query_id})
+
+    job = await jobs.start(toolbox, away, "query", "shop: how many pairs?")
+    await jobs.attempt(toolbox, job.id, lambda _: work)
+    await settle(toolbox, job)
+    await tell(toolbox, ChatHistory(toolbox))
+    assert await said(toolbox, away) == ["Here is what took longer:"]
+    cards = await ChatHistory(toolbox).cards(str(away.conversation_id))
+    assert [(card.type, card.data["query_id"]) for card in cards] == [("result", query_id)]
+
+
 async def test_what_is_told_while_a_conversation_is_being_opened_is_shown_too(toolbox: Toolbox, away: Actor) -> None:
     sent: list[str | None] = []
 

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 import pytest
 
 from tests.tools.queries.conftest import Shop
-from tools import databases, queries, schemas
-from tools.errors import AssistantError, NotFound, QueryFailed, QueryRejected, QueryTimedOut
+from tools import databases, jobs, queries, schemas
+from tools.errors import AssistantError, Conflict, NotAllowed, NotFound, QueryFailed, QueryRejected, QueryTimedOut
 from tools.queries import Answer, history
+from tools.queries.background import run_in_background
 from tools.toolbox import Actor, Toolbox
 
 
@@ -96,6 +98,39 @@ async def test_a_slow_query_is_stopped_and_kept(desk: Desk) -> None:
         await queries.run(box, desk.actor, "shop", SLOW)
     entry = (await queries.list_queries(desk.box, desk.actor))[0]
     assert entry.error and entry.verdict == "allowed"
+
+
+async def slow_entry(desk: Desk, sql: str) -> queries.Query:
+    """A query that took too long, in the history."""
+    hasty = replace(desk.box, settings=desk.box.settings.model_copy(update={"query_seconds": 0.001}))
+    with pytest.raises(QueryTimedOut):
+        await queries.run(hasty, desk.actor, "shop", sql, question="how many pairs?")
+    return (await queries.list_queries(desk.box, desk.actor))[0]
+
+
+async def test_what_took_too_long_is_asked_again_by_a_worker(desk: Desk) -> None:
+    entry = await slow_entry(desk, "SELECT count(*) AS n FROM orders a JOIN orders b ON a.id <= b.id")
+    assert entry.slow
+    job = await queries.start_in_background(desk.box, desk.actor, entry.id)
+    assert job.title == "Query of shop: how many pairs?"
+    await jobs.attempt(desk.box, job.id, lambda _: run_in_background)
+    done = await jobs.get(desk.box, desk.actor, job.id)
+    assert done.state == "succeeded"
+    found = await queries.get_query(desk.box, desk.actor, UUID(done.counts["query_id"]))
+    assert found.result is not None and found.question == "how many pairs?" and not found.slow
+    with pytest.raises(Conflict, match="took too long"):
+        await queries.start_in_background(desk.box, desk.actor, found.id)
+    with pytest.raises(NotAllowed):
+        await queries.start_in_background(desk.box, desk.actor.model_copy(update={"door": "widget"}), entry.id)
+
+
+async def test_what_takes_too_long_for_a_worker_too_fails_at_once(desk: Desk) -> None:
+    entry = await slow_entry(desk, SLOW)
+    job = await queries.start_in_background(desk.box, desk.actor, entry.id)
+    settings = desk.box.settings.model_copy(update={"background_query_seconds": 0.2})
+    await jobs.attempt(replace(desk.box, settings=settings), job.id, lambda _: run_in_background)
+    failed = await jobs.get(desk.box, desk.actor, job.id)
+    assert failed.state == "failed" and "took longer than 0.2 s" in str(failed.error)
 
 
 async def test_a_cancelled_query_is_kept(desk: Desk) -> None:

@@ -344,6 +344,12 @@ parts.Result ??= function Result({ card, act, say }) {
       <div className="tt-card">
         <div className="tt-bad">{card.error}</div>
         {card.sql && <parts.Query sql={card.sql} />}
+        {card.slow && !saved && (
+          <div className="tt-choices">
+            <button className="tt-chip tt-main" disabled={busy} onClick={async () => (await run('wait')) && setSaved(true)}>Run it in the background</button>
+          </div>
+        )}
+        {told && <div className={told.bad ? 'tt-bad' : 'tt-note'} role="status">{told.text}</div>}
       </div>
     );
   const one = card.total === 1 && card.columns.length === 1;
