@@ -18,6 +18,7 @@ from tools.documents.document import (
     plain,
 )
 from tools.documents.embedding import reembed, run_embedding, start_embedding
+from tools.documents.indexes import merge_words
 from tools.documents.rows import LiveRow, document, open_row, related
 from tools.documents.search import moment, search_documents
 from tools.documents.snippets import show
@@ -31,6 +32,7 @@ __all__ = [
     "RelatedDocument",
     "ShownDocument",
     "document",
+    "merge_words",
     "moment",
     "open_row",
     "plain",

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, BigInteger, LargeBinary, Text, bindparam, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools import databases, jobs
-from tools.documents.indexes import build_if_it_pays
+from tools.documents.indexes import build_if_it_pays, merge_words
 from tools.documents.pace import Pace
 from tools.documents.references import Reference, references
 from tools.documents.sources import sources
@@ -98,17 +98,20 @@ WHERE word ~ '^[[:alpha:]]{4,30}$'
 """)
 
 
-async def start_embedding(box: Toolbox, actor: Actor, database: str, *, force: bool = False) -> Job | None:
+async def start_embedding(
+    box: Toolbox, actor: Actor, database: str, *, force: bool = False, changed: bool = False
+) -> Job | None:
     """Start the job that makes the vectors of a database's changed documents; a sync calls it at its end.
 
     None when nothing has changed, or when one is under way already: it looks for what has changed until it finds
-    nothing more. With `force` the vectors of unchanged documents are made anew too. No conversation is told of it.
+    nothing more. Who knows that something has `changed` spares the look for it, which reads much after a first load.
+    With `force` the vectors of unchanged documents are made anew too. No conversation is told of it.
     """
     may_change(actor, "embed documents")
     found = await databases.get(box, actor, database)
     due = {"database": found.id, "model": _model(box), "after": 0, "ahead": 1}
     async with box.store.begin(actor.workspace_id) as session:
-        if not force and await session.scalar(NEXT, due) is None:
+        if not (force or changed) and await session.scalar(NEXT, due) is None:
             return None
     quietly = actor.model_copy(update={"conversation_id": None})
     try:
@@ -146,6 +149,7 @@ async def run_embedding(box: Toolbox, claim: Claim) -> Outcome:
     await claim.progress(1, f"looking for what has changed in {work.name}", done=0)
     if claim.job.arguments.get("force") and claim.job.attempts == 1:
         await work.forget()
+    await merge_words(box)
     while due := await work.count():
         await work.embed(due)
     await work.clean()

@@ -28,9 +28,13 @@ ROW_FAULTS = ("22", "23", "54")
 
 SETTINGS = text("""
 SELECT set_config('timezone', 'UTC', true), set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
-       set_config('enable_mergejoin', 'off', true), set_config('work_mem', '32MB', true)
+       set_config('enable_mergejoin', 'off', true), set_config('work_mem', '32MB', true),
+       set_config('gin_pending_list_limit', '256MB', true)
 """)
-"""Dates without a zone are UTC; a chunk finds its documents by the index, not by reading all there are."""
+"""Dates without a zone are UTC; a chunk finds its documents by the index, not by reading all there are.
+
+Words are left for tools.documents.merge_words to sort into their index, far below the limit: see tools.sync.merging.
+"""
 
 STAGING = text("""
 CREATE TEMPORARY TABLE IF NOT EXISTS sync_staging (

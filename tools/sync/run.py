@@ -10,6 +10,7 @@ from tools.jobs import Claim, ClaimLost, Outcome
 from tools.jobs.patience import patiently
 from tools.sync import deletes
 from tools.sync.load import Counts, Destination
+from tools.sync.merging import merging
 from tools.sync.options import SyncOptions
 from tools.sync.outcome import Report
 from tools.sync.planning import Task, look, plan_task
@@ -42,8 +43,9 @@ async def run_sync(box: Toolbox, claim: Claim) -> Outcome:
     if options.dry_run:
         return seen(name, tasks, run.report.failed)
     run.expected = sum(task.estimate or 0 for task in tasks)
-    for task in tasks:
-        await _guarded(run, task)
+    async with merging(box) as run.merging:
+        for task in tasks:
+            await _guarded(run, task)
     await _gone(run, wanted)
     await _train_again(run, [task.name for task in tasks if task.drift])
     return await _ended(run, tasks)
@@ -150,5 +152,5 @@ async def _ended(run: Run, tasks: list[Task]) -> Outcome:
             await run.claim.hold(session)
     # Words find the documents from now on; meaning does once this job has followed.
     if run.report.sum.new or run.report.sum.changed:
-        await documents.start_embedding(run.box, run.claim.actor, run.source.database.name)
+        await documents.start_embedding(run.box, run.claim.actor, run.source.database.name, changed=True)
     return outcome
