@@ -8,10 +8,10 @@ LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url 
 run: environment
 	@exec $(PY) -m assistant.cli up --with-parent
 
-# The browser alone: it shares no processor with tests that kill and start servers.
+# The browser by itself: it shares no processor with tests that kill and start servers.
 test: lint
 	@$(PY) -m pytest -m "not browser" -n 2 --dist loadscope
-	@$(PY) -m pytest -m browser
+	@$(PY) -m pytest -m browser -n 2 --dist loadscope
 
 # For the minutes between commits: under two of them.
 check: lint

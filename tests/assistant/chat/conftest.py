@@ -29,7 +29,7 @@ from tools.settings import Settings
 os.environ.setdefault("CHAINLIT_APP_ROOT", tempfile.mkdtemp(prefix="tabletalk-chainlit-"))
 
 # A machine that does much else beside is slow, not wrong.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=40_000)
 
 Answer = TypeVar("Answer")
 
@@ -82,7 +82,7 @@ def start(environment: dict[str, str], module: str, log: Path) -> subprocess.Pop
 
 
 def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
@@ -213,7 +213,7 @@ def open_chat(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_selector("#chat-input")
     # Starters can be pressed as soon as the connection stands.
-    page.wait_for_selector("#starters button:not([disabled])", timeout=20_000)
+    page.wait_for_selector("#starters button:not([disabled])", timeout=40_000)
 
 
 def say(page: Page, text: str) -> None:
