@@ -1,13 +1,14 @@
 """Makes forms of a sketch whose words are resolved, one for each way its open points may be settled."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
+from assistant.offline.build import label_of
 from assistant.offline.choice import Choice
 from assistant.offline.conditions import Conditions
 from assistant.offline.features import features
-from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, compared, refs_of, tables_of
+from assistant.offline.forms import All, Any, Compare, Condition, Expr, Form, Member, Ref, compared, refs_of, tables_of
 from assistant.offline.joins import Graph
 from assistant.offline.lexicon import Lexicon
 from assistant.offline.meaning import Meaning
@@ -52,6 +53,8 @@ class Assembler:
         if not form.select and not form.star:
             return None
         form = _grouped_orders(self._without_idle(form))
+        if self.sketch.lacking:
+            form = self._with_lacking(form)
         if choice.exist == "in":
             form = self._existing(form)
         if self.sketch.limit and not form.limit:
@@ -65,6 +68,30 @@ class Assembler:
         ):
             form = form.change(distinct=True)
         return form
+
+    def _with_lacking(self, form: Form) -> Form:
+        """Count rows of another table for every row of the one that is grouped by, also where there are none."""
+        owner = form.group[0].table if form.group else ""
+        counts = [e for e in form.select if e.agg == "count" and e.ref is None and e.table != owner]
+        if not owner or len(counts) != 1 or any(r.table != owner for c in form.where for r in refs_of(c)):
+            return form
+        counted = counts[0].table
+        edges = self.graph.tree([owner, counted], form.via)
+        if not edges:
+            return form
+        key = self.lexicon.tables[counted].key
+        child = next((e for e in edges if e.child == counted), None)
+        column = key[0] if len(key) == 1 else child.child_columns[0] if child else ""
+        if not column:
+            return form
+        whole = Expr(counted, Ref(counted, column), "count", label=label_of(counts[0]))
+        swap = {counts[0]: whole}
+        return form.change(
+            select=tuple(swap.get(e, e) for e in form.select),
+            order=tuple(replace(s, expr=swap.get(s.expr, s.expr)) for s in form.order),
+            tables=tuple(dict.fromkeys((owner, *form.tables))),
+            outer=True,
+        )
 
     def _compared_groups(self, where: Sequence[Condition]) -> tuple[Expr, ...]:
         """`the average age of male and female students`: one figure for each value named."""

@@ -51,7 +51,7 @@ class Builder:
         labels: set[str] = set()
         for expr in form.select:
             query = query.select(self._labelled(expr, name, labels))
-        query = self._from(query, tables[0], edges)
+        query = self._from(query, tables[0], edges, form.outer)
         for condition in form.where:
             query = query.where(self._condition(condition, name))
         for expr in form.group:
@@ -112,7 +112,7 @@ class Builder:
             column.set("table", self._alias(ref.table))
         return column
 
-    def _from(self, query: exp.Select, first: str, edges: tuple[Edge, ...]) -> exp.Select:
+    def _from(self, query: exp.Select, first: str, edges: tuple[Edge, ...], outer: bool) -> exp.Select:
         query = query.from_(self._table(first))
         joined = {first}
         for edge in edges:
@@ -126,7 +126,7 @@ class Builder:
                 )
                 for mine, theirs in pairs
             ]
-            query = query.join(self._table(new), on=exp.and_(*on))
+            query = query.join(self._table(new), on=exp.and_(*on), join_type="left" if outer else "")
         return query
 
     # --- expressions ----------------------------------------------------------------------------------------

@@ -428,6 +428,8 @@ class Comparing(Values):
             pick, self.pending = self.pending, None
             if (named := self.within_named()) is not None:
                 pick = named
+            if pick is None and self.either and self.last and self.last.op in ("like", "starts", "ends"):
+                pick = self.last.pick
             if pick is None:
                 pick = Pick(Var("column", item.text, [], near=self.near, hint="text"))
             elif pick in self.sketch.picks and (not self.head or len(self.sketch.picks) > 1):
@@ -538,7 +540,7 @@ class Comparing(Values):
         if 1500 <= number <= 2100 and isinstance(number, int) and self.peek().kind not in ("table", "column"):
             self.add_test(
                 Test(
-                    Pick(Var("column", item.text, [], near=self.near, hint="time", start=item.start)),
+                    Pick(Var("column", item.text, self.happened(), near=self.near, hint="time", start=item.start)),
                     "=",
                     [of_year(number)],
                 )

@@ -302,8 +302,8 @@ class Naming(Row):
         elif item.kind == "column":
             self.at += 1
             pick = Pick(self.column(item), "count", distinct)
-        elif item.kind == "value" and self.peek(1).kind == "table":
-            pick = Pick(None, "count", distinct)
+        elif (owner := self._rows_with(item)) is not None:
+            pick = Pick(owner, "count", distinct)
         else:
             pick = Pick(None, "count", distinct)
         if self.lack is None and self.peek().is_op("compare") and not self.head:
@@ -314,9 +314,22 @@ class Naming(Row):
         self.fresh.append(pick)
         self.pending = pick if pick.var is not None or not self.head else None
 
+    def _rows_with(self, item: Item) -> Var | None:
+        """`how many dogs`, where a kind is `dog`: rows of the table that holds it; None where a table follows."""
+        if item.kind != "value" or self.peek(1).kind in ("table", "value", "column") or self.sketch.subject is not None:
+            return None
+        tables = dict.fromkeys(x.table for x in item.links if x.column not in self.lexicon.tables[x.table].display)
+        if len(tables) != 1 or len(item.links) != 1 or item.links[0].table in self.lexicon.roles:
+            return None
+        var = Var("table", item.text, [Link(table) for table in tables], start=item.start)
+        self.sketch.subject = self.near = var
+        self.sketch.tables.append(var)
+        return var
+
     def implied(self, kind: str) -> None:
         """A pick whose column is only implied by the question word."""
-        pick = Pick(Var("column", kind, [], hint=kind, start=self.peek(-1).start))
+        pick = Pick(Var("column", kind, [], hint=kind, start=self.peek(-1).start), self.leading)
+        self.leading = ""
         self.sketch.picks.append(pick)
         self.fresh.append(pick)
 
@@ -423,6 +436,10 @@ class Naming(Row):
     def on_aggregate(self, item: Item, op: Op) -> None:
         """`average X`, `minimum, average and maximum X`."""
         if item.text.lower() in TRAILING and self.averaged(op):
+            self.at += 1
+            return
+        if item.text.lower() in TRAILING and (self.peek(1).is_op("ask") or self.peek(2).is_op("ask")):
+            self.leading = op.value
             self.at += 1
             return
         run = [op.value]

@@ -177,6 +177,13 @@ class Ranking(Comparing):
             return self.on_aggregate(item, Op("aggregate", op.value))
         self.skip("logic.of", "logic.is")
         target = self.peek()
+        said = target.kind == "column" and target.links[0].weak and not self._ordered_by(target)
+        if said and self.peek(1).kind == "table":
+            self.sketch.verbs.append(target.text.lower())  # `the most arriving trains`
+            self.at += 1
+            target = self.peek()
+        if self._best_of_each(op, target):
+            return None
         pick: Pick
         if op.hint:
             pick = self.hinted(op, target)
@@ -260,6 +267,15 @@ class Ranking(Comparing):
         self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1, many=self._plural(target, pick)))
         self.pending = None
         return None
+
+    def _best_of_each(self, op: Op, target: Item) -> bool:
+        """`for each kind, the heaviest weight`: one figure for each, no ranking."""
+        grouped = self.head and bool(self.sketch.groups) and bool(op.hint) and not self.sketch.picks
+        if not grouped or target.kind != "column" or not self._ordered_by(target):
+            return False
+        self.at += 1
+        self.picked([Pick(self.column(target), op.value)])
+        return True
 
     def _comes_first(self, item: Item) -> bool:
         """`heaviest first`: an order, no ranking."""

@@ -39,6 +39,8 @@ class Row:
         self.sort_by = False
         self.owning = False
         """True after `have` or `with`: a column that follows alone must be present."""
+        self.leading = ""
+        """An aggregate said before the question: `On average, how heavy ...`."""
         self.aged = False
         self.often = False
         """True after `3 times`: what happened is counted."""

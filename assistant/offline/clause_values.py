@@ -51,6 +51,7 @@ class Values(Naming):
             var = Var(
                 "column", item.text, options, near=self.near, start=item.start, owned=owned, told=self._told(item)
             )
+            var.toward = self._toward(item)
             if following.kind == "table" or self.peek(-2).kind == "table":
                 owner = self.var(following) if following.kind == "table" else self.near
                 var.near, var.tight = owner, True
@@ -99,6 +100,17 @@ class Values(Naming):
             if other.op is None or not (other.is_op("fill", "group") or self._logic(other, "of", "is")):
                 break
         return frozenset()
+
+    def _toward(self, item: Item) -> str:
+        """Which end of a way a value is: `arriving in X`, `from Y`."""
+        before = [other for other in self.raw if other.end <= item.start]
+        for other in reversed(before[-6:]):
+            if other.kind in ("value", "number", "text") or other.is_op("ask", "negate", "compare"):
+                break
+            words = {lemma(word) for word in other.text.lower().split()}
+            if end := next((name for name in ("to", "from") if words & grammar().direction[name]), ""):
+                return end
+        return ""
 
     def take_pending(self, item: Item) -> Pick | None:
         """The column right before a value, when it may hold it."""

@@ -154,8 +154,17 @@ class Clauses(Ranking):
             self.sketch.picks.append(pick)
             self.fresh.append(pick)
             self.head = False
+        elif op.value == "lacking":
+            self.on_lacking()
         elif op.value == "and":
             self.on_and(item)
+
+    def on_lacking(self) -> None:
+        """`including those without any orders`: what is counted is named once more."""
+        self.close_pending()
+        self.sketch.lacking = True
+        if self.peek(1).kind in ("table", "column"):
+            self.at += 2
 
     def same(self) -> None:
         """`in the same city as Ann`, `of the same breed as Rex`: what a named row holds."""

@@ -297,6 +297,10 @@ class Conditions:
             if isinstance(condition, All) and self._clash(condition.parts):
                 result.extend(self._related(part) for part in condition.parts)
                 continue
+            if (other := next((c for c in result if _excludes(c, condition)), None)) is not None:
+                result[result.index(other)] = self._related(other)
+                result.append(self._related(condition))
+                continue
             if isinstance(condition, Compare) and condition.op == "=":
                 twin = next(
                     (
@@ -452,6 +456,19 @@ class Conditions:
         if not entry.column.nullable or ref.column in self.m.lexicon.tables[ref.table].key:
             return form
         return form.change(where=(*form.where, Compare(Expr(ref.table, ref), "not null")))
+
+
+def _excludes(one: Condition, other: Condition) -> bool:
+    """True for bounds that no row keeps at once: above 40 and below 30."""
+    if not (isinstance(one, Compare) and isinstance(other, Compare)) or one.expr != other.expr or one.expr.agg:
+        return False
+    low, high = (one, other) if one.op in (">", ">=") else (other, one)
+    bounds = low.value, high.value
+    if low.op not in (">", ">=") or high.op not in ("<", "<="):
+        return False
+    if isinstance(bounds[0], int | float) and isinstance(bounds[1], int | float):
+        return bounds[0] >= bounds[1]
+    return isinstance(bounds[0], date) and isinstance(bounds[1], date) and bounds[0] >= bounds[1]
 
 
 def _alike(stored: str, value: str) -> bool:

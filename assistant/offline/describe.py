@@ -71,6 +71,8 @@ class Describer:
             parts.append("with " + " and ".join(self.condition(c) for c in form.having))
         if tied := self._only_joined(form):
             parts.append(f"one row for each of their {_and([self.table(t) for t in tied])}")
+        if form.outer:
+            parts.append("also those with none")
         parts.extend(self._order(form))
         if form.union is not None:
             parts.append(f"together with {self.sentence(form.union)}")

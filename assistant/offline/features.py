@@ -56,8 +56,15 @@ def _shape(form: Form, meaning: Meaning) -> dict[str, float]:
         "limited": float(form.limit is not None),
         "id measured": float(sum(_measures_key(e, meaning) for e in (*form.select, *(s.expr for s in form.order)))),
         "group hidden": float(bool(form.group) and bool(form.select) and all(e.agg for e in form.select)),
+        "told back": float(_told_back(form)),
         "twice": float(len(form.select) - len({(e.table, e.ref) for e in form.select})),
     }
+
+
+def _told_back(form: Form) -> bool:
+    """True where all that is shown is what the question gave: the name of the paper called so."""
+    given = {c.expr.ref for c in form.where if isinstance(c, Compare) and c.op == "="}
+    return bool(form.select) and all(not e.agg and e.ref in given for e in form.select)
 
 
 def _measures_key(expr: Expr, meaning: Meaning) -> bool:
@@ -173,6 +180,7 @@ def _repeats(form: Form, choice: Choice, meaning: Meaning) -> dict[str, float]:
         key = meaning.lexicon.tables[owner].key if owner else ()
         own = form.order[0].expr.table == owner and any(e.ref and e.ref.column in key for e in form.group)
         found["counts itself"] = float(own and len(tables) == 1)
+        found["counts itself, unknown"] = float(own and len(tables) == 1 and bool(meaning.sketch.unknown))
     if form.group:
         found[f"group {choice.group}"] = 1.0
         found[f"group {choice.group} limited"] = float(form.limit is not None)

@@ -110,6 +110,8 @@ class Form:
     ties: bool = False
     """Keep all rows that tie with the best one (for `limit` 1)."""
     union: Form | None = None
+    outer: bool = False
+    """Keep rows of the first table that have none in the others, and count 0 for them."""
     via: tuple[tuple[str, str], ...] = ()
     """Foreign-key columns (table, column) that the question names, preferred in join paths."""
 

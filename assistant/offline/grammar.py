@@ -51,6 +51,8 @@ class Grammar:
     """Words that follow a verb, and no noun: `carry it`."""
     pasts: frozenset[str]
     """What was done, in verbs whose past follows no rule."""
+    direction: Mapping[str, frozenset[str]]
+    """Words for either end of a way (`to`, `from`), and those that say it alone (`verbs`)."""
     doing: Mapping[str, str]
     """Verbs that say by what kind of column things are compared: `costing between 5 and 7`."""
     openings: frozenset[str]
@@ -87,6 +89,7 @@ def grammar(language: str = "english") -> Grammar:
         auxiliaries=frozenset(raw["unknown"]["auxiliaries"]),
         objects=frozenset(raw["unknown"]["objects"]),
         pasts=frozenset({*irregular().past.values(), *raw["unknown"]["pasts"]}),
+        direction={name: frozenset(words) for name, words in raw["direction"].items()},
         doing=raw["doing"],
         openings=frozenset(_AT_START.split()),
     )

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 from assistant.offline.grammar import grammar
 from assistant.offline.lexicon import ColumnEntry, Lexicon, TableEntry
@@ -44,9 +45,45 @@ class Graph:
         self.edges: dict[str, list[Edge]] = defaultdict(list)
         played = [Edge(role.child, (role.column,), role.name, (role.target_column,)) for role in lexicon.roles.values()]
         for edge in (*self._declared(), *self._inferred(), *played):
-            self.edges[edge.child].append(edge)
-            if edge.parent != edge.child:
-                self.edges[edge.parent].append(edge)
+            self._add(edge)
+        for edge in self._shared():
+            self._add(edge)
+
+    def _add(self, edge: Edge) -> None:
+        self.edges[edge.child].append(edge)
+        if edge.parent != edge.child:
+            self.edges[edge.parent].append(edge)
+
+    def _shared(self) -> list[Edge]:
+        """Where no key is declared anywhere, tables that nothing else ties meet in a column of the same name."""
+        if any(entry.trained.shape.foreign_keys for entry in self.lexicon.tables.values()):
+            return []
+        found = []
+        for one, other in combinations(self.lexicon.tables.values(), 2):
+            if any(other.name in (edge.child, edge.parent) for edge in self.edges[one.name]):
+                continue
+            common = [name for name in one.columns if name in other.columns and self._tells(one, other, name)]
+            if len(common) == 1:
+                found.append(Edge(one.name, (common[0],), other.name, (common[0],), declared=False))
+        return found
+
+    def _tells(self, one: TableEntry, other: TableEntry, name: str) -> bool:
+        """True for a column that ties rows: of one type and common values, and no name or remark of its own."""
+        mine, theirs = one.columns[name], other.columns[name]
+        plain = mine.lemmas & {
+            "name",
+            "title",
+            "description",
+            "detail",
+            "date",
+            "status",
+            "type",
+            "firstname",
+            "lastname",
+        }
+        named = name in one.display or name in other.display
+        common = set(mine.values) & set(theirs.values)
+        return mine.column.family == theirs.column.family and not plain and not named and len(common) > 1
 
     def _declared(self) -> list[Edge]:
         found: dict[tuple[str, tuple[str, ...], str], Edge] = {}

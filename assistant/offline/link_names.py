@@ -160,8 +160,8 @@ def _named(lexicon: Lexicon, span: Sequence[Token]) -> tuple[tuple[Link, ...], t
 def _of_table(lexicon: Lexicon, link: Link, tables: Sequence[Link]) -> Link:
     """A number that refers to a table of the same name means the thing there: `region` is no number of a region."""
     entry = lexicon.column(link.ref)
-    refers = link.column != NAME and entry.number and entry.target and "id" not in entry.lemmas
-    named = refers and any(other.table == entry.target and other.score >= SAID for other in tables)
+    refers = link.column != NAME and entry.number and "id" not in entry.lemmas
+    named = refers and any(other.score >= SAID and _refers(lexicon, entry, other.table) for other in tables)
     return replace(link, score=round(link.score - REFERS, 4)) if named else link
 
 
@@ -173,15 +173,20 @@ def _with_keys(lexicon: Lexicon, columns: list[Link]) -> list[Link]:
     ]
 
 
+def _refers(lexicon: Lexicon, entry: ColumnEntry, table: str) -> bool:
+    """True for a column that points to a table, by a key or, where none is declared, by its name."""
+    if entry.target or table == entry.table:
+        return entry.target == table
+    return entry.lemmas == {word.lemma for word in lexicon.tables[table].words} and len(lexicon.tables[table].key) == 1
+
+
 def _people(lexicon: Lexicon, word: str) -> list[Link]:
     """Tables of people for a word for people that no name bears: `students`, where rows have first and last names."""
     if word not in grammar().people:
         return []
-    return [
-        Link(table.name, score=PEOPLE)
-        for table in lexicon.tables.values()
-        if len(table.display) > 1 and table.name not in lexicon.roles
-    ]
+    found = [t for t in lexicon.tables.values() if len(t.display) > 1 and t.name not in lexicon.roles]
+    unnamed = [table for table in found if table.words[-1].lemma not in grammar().persons]
+    return [Link(table.name, score=PEOPLE) for table in unnamed or found]
 
 
 def _counts_ids(entry: TableEntry | ColumnEntry, span: Sequence[Token]) -> bool:

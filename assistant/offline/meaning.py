@@ -153,12 +153,15 @@ class Meaning:
         """Foreign-key columns and tables (`*`) that the question names, preferred in join paths."""
         named: list[tuple[str, str]] = []
         stems = {stem(infinitive(word)) for word in self.question}
+        ends = grammar().direction
         for edges in self.graph.edges.values():
             for edge in edges:
                 columns = self.lexicon.tables[edge.child].columns
                 words = {w.lemma for c in edge.child_columns for w in columns[c].words} - {"id"}
                 own = {word.lemma for word in self.lexicon.tables[edge.parent].words}
                 told = {stem(word) for word in words - own if LIGHT.get(word, 1.0) >= 0.4}
+                if any(words & ends[name] and self.question & ends[name] & ends["verbs"] for name in ("to", "from")):
+                    named.extend((edge.child, column) for column in edge.child_columns)
                 if words and (words <= self.question or (told and told <= stems)):
                     named.extend((edge.child, column) for column in edge.child_columns)
         asked = {token for token in self.question if len(token) > 2}

@@ -362,8 +362,13 @@ def _is_verb(items: Sequence[Item], place: int) -> bool:
         return True
     if before.split()[-1:] and before.split()[-1] in grammar().verb_openings:
         return True
+    told = place > 1 and before in ("which", "that", "who") and items[place - 2].kind in ("table", "value")
+    if told:
+        return True
     if not place or items[place - 1].kind not in ("table", "column", "value") or word.endswith("s"):
         return False
+    if place + 1 < len(items) and items[place + 1].is_op("compare", "superlative"):
+        return True
     after = items[place + 1].text.lower() if place + 1 < len(items) else ""
     asked = any(set(item.text.lower().split()) & grammar().auxiliaries for item in items[:place])
     return asked or after in grammar().objects

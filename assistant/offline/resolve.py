@@ -35,6 +35,8 @@ PLACES = {
 
 NEARLY = 0.05
 """A key is meant rather than a column that is named no better."""
+ENDS = 1.2
+"""What a value gains at the end of a way that the words before it name."""
 TOLD = 1.5
 """What a value gains in the column that the word before it names: `directed by X` in `director`."""
 NAMED = 3.0
@@ -168,7 +170,7 @@ def _grow(
 ) -> list[Assignment]:
     options = _options(var, lexicon, state, values)
     if var.kind == "column":
-        options = _played(options, state)
+        options = _played(options, state) + _ends(var, options, lexicon)
     scored = sorted(
         ((_score(var, link, state, lexicon, graph, need), link) for link in options), key=lambda pair: -pair[0]
     )[:6]
@@ -230,6 +232,27 @@ def _played(links: list[Link], state: Assignment) -> list[Link]:
     """The links, and the same columns of each part in sight that their table plays."""
     parts = [table for table in state.tables if part(table)]
     return links + [replace(link, table=name) for name in parts for link in links if link.table == base(name)]
+
+
+def _ends(var: Var, links: list[Link], lexicon: Lexicon) -> list[Link]:
+    """For a value at one end of a way, the same columns of the table as the key of that end sees it."""
+    if not var.toward:
+        return []
+    words = grammar().direction[var.toward]
+    roles = [role for role in lexicon.roles.values() if words & set(role.words)]
+    return [replace(link, table=role.name) for role in roles for link in links if link.table == role.target]
+
+
+def _direction(var: Var, link: Link, lexicon: Lexicon) -> float:
+    """What a value at one end of a way gains in a column, or a part, of that end; what it loses at the other."""
+    if not var.toward:
+        return 0.0
+    words = lexicon.column(link.ref).lemmas if link.column != NAME else frozenset[str]()
+    if part(link.table):
+        words = words | set(lexicon.roles[link.table].words)
+    other = "from" if var.toward == "to" else "to"
+    ends = grammar().direction
+    return ENDS * (bool(words & ends[var.toward]) - bool(words & ends[other]))
 
 
 def implied(hint: str, lexicon: Lexicon, tables: Iterable[str]) -> list[Link]:
@@ -338,6 +361,7 @@ def _score(var: Var, link: Link, state: Assignment, lexicon: Lexicon, graph: Gra
         return gain - (1.0 if need in ("summed", "ordered") else 0.0)
     if var.owned and link.value and _names_itself(var, link, state, lexicon, graph):
         gain -= 2.2
+    gain += _direction(var, link, lexicon)
     if told := _as_told(var, link, lexicon):
         gain += TOLD
     if (

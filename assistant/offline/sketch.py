@@ -31,6 +31,8 @@ class Var:
     hint: str = ""
     """Set for a column that is only implied (`oldest`): the kind of column."""
     start: int = 0
+    toward: str = ""
+    """`to` or `from` where the words before a value say which end of a way it is."""
     told: frozenset[str] = frozenset()
     """Stems of the words right before a value: `directed by X` asks a column called after directing."""
     owned: bool = False
@@ -134,6 +136,8 @@ class Sketch:
     apart: bool = False
     """Joined by `or`: either of them will do."""
     who: bool = False
+    lacking: bool = False
+    """Rows with none are counted too: `including those with none`."""
     unknown: list[str] = field(default_factory=list)
     verbs: list[str] = field(default_factory=list)
     """Words that are only related to a column."""

@@ -55,12 +55,19 @@ MAIMED = 0.12
 NO_GOLD = {"gold_sql": "", "made": True}
 SHOP_WEIGHT = 4.0
 """The shop's questions are few, and are how people of a business ask."""
-RANK_PRIOR = {"id measured": -2.0, "key for a name": -1.0, "group hidden": -2.0, "counts itself": -2.0}
+RANK_PRIOR = {
+    "id measured": -2.0,
+    "key for a name": -1.0,
+    "group hidden": -2.0,
+    "counts itself": -2.0,
+    "told back": -1.5,
+}
 RANK_PRIOR |= {"set both": 3.0, "set either": 1.5, "set only": 2.5, "set shared": 0.5}
 """What is believed of some features where the ranking begins to learn; of those too rare it learns nothing."""
 RARE = 40
 """Questions whose readings must differ in a feature before the ranking believes them about it."""
 PRIOR = {"share lost": -3.0, "ranking lost": -1.5, "held twice": -0.8, "order lost": -1.5, "group hidden": -2.0}
+PRIOR |= {"told back": -2.0, "counts itself, unknown": -2.0}
 """What is believed of features too rare in questions to be learned from them: the confidence is drawn there."""
 
 Features = Mapping[str, float]
