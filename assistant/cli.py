@@ -75,9 +75,19 @@ def run_up(
 @app.command()
 def worker() -> None:
     """Run a worker here, on the store and the queue of the settings; any number, on any machine."""
+    _run_here("workers")
+
+
+@app.command()
+def web() -> None:
+    """Run a web process here, on the store and the queue of the settings; several need a sticky proxy before them."""
+    _run_here("assistant.web")
+
+
+def _run_here(module: str) -> None:
     with servers(load_settings(), tell=printing.narrate) as settings:
         process = lifeline.spawn(
-            program("workers"), death_signal=signal.SIGTERM, output=sys.stderr.buffer, env=child_environment(settings)
+            program(module), death_signal=signal.SIGTERM, output=sys.stderr.buffer, env=child_environment(settings)
         )
         try:
             with Ended().on_signals():

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from chainlit.emitter import ChainlitEmitter
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
 """How late an end is told whose message was lost."""
+OTHERS_FIRST = timedelta(seconds=3)
+"""How long a web process that does not have the conversation open leaves it to one that may."""
 NAMESPACE = UUID("7d7a7e2c-58f5-4e0b-9a43-0d6a3f3a1f6e")
 NAMED = 3
 """Verified queries that no longer run, named at most."""
@@ -61,6 +64,9 @@ async def tell(box: Toolbox, history: ChatHistory) -> int:
     """Tell of what has ended and was not told of yet; gives how many messages that made."""
     made = 0
     for job in await jobs.untold(box):
+        here = bool(_open_sessions(str(job.conversation_id)))
+        if not here and job.finished_at is not None and datetime.now(UTC) - job.finished_at < OTHERS_FIRST:
+            continue  # told in a moment, if nobody before whom it stands open tells it
         try:
             made += await _tell(box, history, job)
         except StoreUnavailable:

@@ -69,7 +69,7 @@ def prepare(settings: Settings) -> Path:
     Only what we edit is in the repository: importing Chainlit writes a configuration, two dozen translations and a
     folder of files beside its configuration, so that must not be ours.
     """
-    folder = settings.home / "chat"
+    folder = settings.home / "chat" / str(settings.port)  # web processes may share a home, and start when they like
     words = folder / ".chainlit" / "translations"
     words.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(HERE / "config.toml", folder / ".chainlit" / "config.toml")

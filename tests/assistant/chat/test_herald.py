@@ -83,6 +83,20 @@ async def test_a_query_from_the_background_brings_its_result(toolbox: Toolbox, a
     assert [(card.type, card.data["query_id"]) for card in cards] == [("result", query_id)]
 
 
+async def test_what_has_just_ended_is_left_to_the_process_that_has_the_conversation_open(
+    toolbox: Toolbox, away: Actor
+) -> None:
+    job = await ended(toolbox, away, "partial")
+    async with toolbox.store.begin_for_all() as session:
+        lately = "UPDATE tabletalk.jobs SET finished_at = now() - interval '1 second' WHERE id = :id"
+        await session.execute(text(lately), {"id": job.id})
+    await tell(toolbox, ChatHistory(toolbox))
+    assert await said(toolbox, away) == []
+    await settle(toolbox, job)  # nobody did
+    await tell(toolbox, ChatHistory(toolbox))
+    assert await said(toolbox, away) == [f"{job.title} is only partly done."]
+
+
 async def test_what_is_told_while_a_conversation_is_being_opened_is_shown_too(toolbox: Toolbox, away: Actor) -> None:
     sent: list[str | None] = []
 
