@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -83,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(logins())
     app.include_router(buttons())
     mount(app, api)
-    app.router.routes.append(Route("/mcp", mcp))
+    app.router.routes += [Route("/mcp", mcp), Route("/mcp/", mcp)]
     app.include_router(embed_doors)
     app.mount(PATH, Frame(lambda: app.router, CONTENT_SECURITY))
     app.include_router(unknown)
@@ -163,7 +163,7 @@ class SameOrigin:
             return await self._app(scope, receive, send)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         origin = None if scope["path"] in FOR_OTHER_PAGES else headers.get("origin")
-        reason = self._refusal(headers.get("host", ""), origin)
+        reason = self._refusal(headers.get("host", ""), origin) or _taken_along(scope["path"], headers)
         if reason is None:
             return await self._app(scope, receive, _with_policy(send))
         if scope["type"] == "websocket":
@@ -178,6 +178,12 @@ class SameOrigin:
         if origin is not None and _split(origin).netloc != host:
             return f"The page of {origin!r} may not use Tabletalk at {host!r}."
         return None
+
+
+def _taken_along(path: str, headers: Mapping[str, str]) -> str | None:
+    """Refuse what another site's page only loads, as an image or a script: no Origin tells of it, the browser does."""
+    foreign = headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate"
+    return "Another site's page may not load this." if foreign and not path.startswith("/embed/") else None
 
 
 def _split(url: str) -> SplitResult:

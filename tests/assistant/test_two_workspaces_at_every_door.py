@@ -243,7 +243,7 @@ SIGNED_IN_ONLY = {
 }
 """What answers 401 to who did not sign in."""
 
-ELSEWHERE = {"/mcp", "/api/v1", "/embed/chat", "/ws/socket.io"}
+ELSEWHERE = {"/mcp", "/mcp/", "/api/v1", "/embed/chat", "/ws/socket.io"}
 """Doors with a walk of their own."""
 
 

@@ -72,6 +72,19 @@ async def test_pages_say_what_they_may_load() -> None:
     assert "default-src 'self'" in dict(start["headers"])[b"content-security-policy"].decode()
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),  # <img src="http://localhost:8000/...">
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, 200),  # a link, a frame of the widget
+        ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "no-cors"}, 200),
+        ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, 200),
+    ],
+)
+async def test_another_site_may_lead_here_but_load_nothing(headers: dict[str, str], status: int) -> None:
+    assert (await knock([("host", HERE), *headers.items()], loopback_only=True))["status"] == status
+
+
 async def test_who_opened_a_page_keeps_no_hold_of_it() -> None:
     start = await knock([("host", HERE)], loopback_only=True)
     assert dict(start["headers"])[b"cross-origin-opener-policy"] == b"same-origin"
