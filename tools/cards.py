@@ -22,6 +22,13 @@ class JobCard(Frozen):
     job_id: int
 
 
+class DriftCard(Frozen):
+    """What a job found changed in its database; drawn from the job row and the verified queries as they stand."""
+
+    type: Literal["drift"] = "drift"
+    job_id: int
+
+
 class BoardCard(Frozen):
     """Several jobs at once, or the whole board: what runs, what failed and why, what ran lately, workers, schedules."""
 
@@ -99,6 +106,14 @@ class DocumentsCard(Frozen):
 
 
 Card = Annotated[
-    ResultCard | JobCard | BoardCard | ScheduleCard | ChoicesCard | RegisterCard | TableCard | DocumentsCard,
+    ResultCard
+    | JobCard
+    | DriftCard
+    | BoardCard
+    | ScheduleCard
+    | ChoicesCard
+    | RegisterCard
+    | TableCard
+    | DocumentsCard,
     Field(discriminator="type"),
 ]

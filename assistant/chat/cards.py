@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chainlit.element import ElementDict
 
-from assistant.chat import draw_board, draw_documents, draw_job, draw_result, draw_schedule
+from assistant.chat import draw_board, draw_documents, draw_drift, draw_job, draw_result, draw_schedule
 from tools import jobs
 from tools.connectors.base import Frozen
 from tools.errors import AssistantError, NotFound
@@ -24,7 +24,7 @@ class StoredCard(Frozen):
 
     @property
     def type(self) -> str:
-        """`result`, `job`, `board`, `schedule`, `choices`, `approval`, `register`, `documents` or `table`."""
+        """`result`, `job`, `drift`, `board`, `schedule`, `choices`, `approval`, `register`, `documents` or `table`."""
         return str(self.data["type"])
 
     @property
@@ -60,6 +60,8 @@ async def draw(box: Toolbox, actor: Actor, card: StoredCard) -> Drawn:
                 drawn = Drawn(name="Job", props=await draw_board.props(box, actor))
             case "job" | "board":
                 drawn = Drawn(name="Job", props={"jobs": await _jobs(box, actor, card)})
+            case "drift":
+                drawn = Drawn(name="Drift", props=await draw_drift.props(box, actor, card.data["job_id"]))
             case "schedule":
                 drawn = Drawn(name="Job", props=await _schedules(box, actor, card))
             case "documents":

@@ -13,6 +13,7 @@ def props(job: Job) -> dict[str, Any]:
         "title": job.title,
         "state": job.state,
         "state_words": words.state(job),
+        "mode": words.mode(job),
         "live": job.live,
         "percent": round(job.progress, 1),
         "amount": words.amount(job),

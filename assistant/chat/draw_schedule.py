@@ -17,6 +17,7 @@ def props(schedule: Schedule) -> dict[str, Any]:
         "id": schedule.id,
         "title": schedule.title,
         "when": schedule.when,
+        "only": schedule.only,
         "cron": f"cron {schedule.cron}",
         "paused": schedule.paused,
         "next": [_time(at, schedule.timezone) for at in schedule.next_runs(NEXT)],

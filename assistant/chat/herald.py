@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
@@ -12,11 +13,12 @@ from chainlit.session import WebsocketSession, ws_sessions_id
 from chainlit.step import StepDict
 from chainlit.utils import utc_now
 
+from assistant.chat import draw_drift
 from assistant.chat.cards import StoredCard, draw, element
 from assistant.chat.history import ChatHistory
-from tools import databases, jobs, queries
-from tools.cards import JobCard, ResultCard
-from tools.errors import NotFound, StoreUnavailable
+from tools import jobs
+from tools.cards import Card, DriftCard, JobCard, ResultCard
+from tools.errors import StoreUnavailable
 from tools.jobs import Job
 from tools.jobs.patience import end
 from tools.toolbox import Actor, Toolbox
@@ -28,8 +30,6 @@ POLL_SECONDS = 5.0
 OTHERS_FIRST = timedelta(seconds=3)
 """How long a web process that does not have the conversation open leaves it to one that may."""
 NAMESPACE = UUID("7d7a7e2c-58f5-4e0b-9a43-0d6a3f3a1f6e")
-NAMED = 3
-"""Verified queries that no longer run, named at most."""
 
 ENDS = {
     "succeeded": "is done.",
@@ -83,14 +83,16 @@ async def _tell(box: Toolbox, history: ChatHistory, job: Job) -> bool:
     if person is None or person.workspace_id != job.workspace_id:
         return False
     if job.kind == "query" and job.state == "succeeded":
-        await _deliver(box, person, history, job, "Here is what took longer:", _result(job))
+        await _deliver(box, person, history, job, "Here is what took longer:", [_result(job)])
         return True
     cards = await history.cards(str(job.conversation_id))
     stands = any(job.id in card.job_ids for card in cards)
     seen = stands and bool(_open_sessions(str(job.conversation_id)))
     words = await worth_telling(box, person, job, shown=seen)
     if words:
-        await _deliver(box, person, history, job, words, None if stands else JobCard(job_id=job.id))
+        shown: list[Card] = [] if stands else [JobCard(job_id=job.id)]
+        shown += [DriftCard(job_id=job.id)] if draw_drift.found_by(job) else []
+        await _deliver(box, person, history, job, words, shown)
     return bool(words)
 
 
@@ -123,42 +125,41 @@ async def _by_itself(box: Toolbox, person: Actor, job: Job) -> bool:
 
 
 async def _changes(box: Toolbox, person: Actor, job: Job) -> str:
-    """What the job found changed in its database, what was learned anew, and which verified queries that broke."""
-    found = job.counts.get("drift")
-    if not found:
+    """What the job found changed in its database, what is learned anew, and how many verified queries that broke."""
+    found = draw_drift.found_by(job)
+    if found is None:
         return ""
-    told = [str(found)] if isinstance(found, str) else [str(line) for line in found]
+    told = [draw_drift.words(found)]
     if trained := job.counts.get("trained"):
         told.append(f"{trained:,} {'table' if trained == 1 else 'tables'} trained again.")
-    try:
-        broken = await queries.broken_examples(box, person, await databases.name_of(box, person, job.database_id))
-    except NotFound:
-        broken = ()  # forgotten meanwhile
-    if broken:
-        count = "1 verified query fails" if len(broken) == 1 else f"{len(broken)} verified queries fail"
-        named = [f"- {example.question}: {reason}" for example, reason in broken[:NAMED]]
-        told.append(f"{count} now:\n\n" + "\n".join(named))
+    elif job.kind == "sync" and found.changed:
+        several = len(found.changed)
+        told.append("1 table is trained again." if several == 1 else f"{several:,} tables are trained again.")
+    if broken := await draw_drift.broken_by(box, person, job):
+        told.append("1 verified query fails now." if len(broken) == 1 else f"{len(broken)} verified queries fail now.")
     return " ".join(told)
 
 
 async def _deliver(
-    box: Toolbox, person: Actor, history: ChatHistory, job: Job, words: str, shown: JobCard | ResultCard | None
+    box: Toolbox, person: Actor, history: ChatHistory, job: Job, words: str, shown: Sequence[Card]
 ) -> None:
     # The same end gives the same message: told twice, after a crash in between, it stands there once.
     step_id = str(uuid5(NAMESPACE, f"{job.id} {job.finished_at}"))
     thread_id = str(job.conversation_id)
     step = _message(step_id, thread_id, words)
-    card = None
-    if shown is not None:
-        data = shown.model_dump(mode="json")
-        card = StoredCard(id=str(uuid5(NAMESPACE, f"card {step_id}")), thread_id=thread_id, step_id=step_id, data=data)
-    await history.append(person, step, card)
-    drawn = await draw(box, person, card) if card else None
+    cards = [_card(one, step_id, thread_id) for one in shown]
+    await history.append(person, step, cards)
+    drawn = [(card, await draw(box, person, card)) for card in cards]
     for session in _open_sessions(thread_id):
         emitter = ChainlitEmitter(session)
         await emitter.send_step(step)
-        if card and drawn:
-            await emitter.send_element(element(card, drawn))
+        for card, props in drawn:
+            await emitter.send_element(element(card, props))
+
+
+def _card(card: Card, step_id: str, thread_id: str) -> StoredCard:
+    name = str(uuid5(NAMESPACE, f"{'card' if card.type != 'drift' else card.type} {step_id}"))
+    return StoredCard(id=name, thread_id=thread_id, step_id=step_id, data=card.model_dump(mode="json"))
 
 
 def _open_sessions(thread_id: str) -> list[WebsocketSession]:

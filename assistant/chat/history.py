@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -238,14 +238,14 @@ class ChatHistory(BaseDataLayer):
         values = {"id": card.id, "thread": card.thread_id, "step": card.step_id, "data": _json(card.data)}
         await self._write(card.thread_id, SAVE_CARD, values)
 
-    async def append(self, person: Actor, step: StepDict, card: StoredCard | None) -> None:
-        """Put a message, with a card, at the end of a conversation of `person`, who need not be there."""
+    async def append(self, person: Actor, step: StepDict, cards: Sequence[StoredCard]) -> None:
+        """Put a message, with cards, at the end of a conversation of `person`, who need not be there."""
         thread_id = step["threadId"]
         own = {"workspace": person.workspace_id, "thread": thread_id}
         async with self._lock(thread_id), self._box.store.begin(person.workspace_id) as session:
             await _open(session, thread_id, person)
             await session.execute(text(SAVE_STEP), {**own, "id": step["id"], "data": _json(dict(step))})
-            if card is not None:
+            for card in cards:
                 values = {**own, "id": card.id, "step": card.step_id, "data": _json(card.data)}
                 await session.execute(text(SAVE_CARD), values)
 

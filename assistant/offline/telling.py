@@ -17,7 +17,7 @@ COUNTED = {
         "verified questions",
         "There are no verified questions yet: save an answer as verified.",
     ),
-    "list_jobs": ("job", "jobs", "There are no such jobs."),
+    "list_jobs": ("job", "jobs", ""),
     "list_schedules": (
         "schedule",
         "schedules",
@@ -52,7 +52,7 @@ def tell(returned: Returned) -> str:
     rows = _rows(returned.cards)
     if returned.tool in COUNTED:
         one, many, none = COUNTED[returned.tool]
-        return _counted(len(rows), one, many) if rows else none
+        return _counted(len(rows), one, many) if rows else none or returned.text
     if returned.tool == "list_tables" and rows:
         return f"{_about(returned)} has {_counted(len(rows), 'table', 'tables')}"
     if returned.tool == "describe_table" and rows:

@@ -139,7 +139,7 @@ async def talked(box: Toolbox, person: Actor, query_id: str) -> str:
     thread, step = str(uuid4()), str(uuid4())
     said: Any = {"id": step, "threadId": thread, "type": "assistant_message", "output": CANARY, "createdAt": "2026"}
     card = StoredCard(id=str(uuid4()), step_id=step, thread_id=thread, data={"type": "result", "query_id": query_id})
-    await ChatHistory(box).append(person, said, card)
+    await ChatHistory(box).append(person, said, [card])
     return thread
 
 

@@ -1,7 +1,7 @@
 """What every dialect's connector offers, and the one shape of a table that both dialects fill."""
 
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -85,6 +85,13 @@ class TableSchema(Frozen):
     def column(self, name: str) -> Column | None:
         """The column called `name`, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+
+def bare_names(names: Iterable[str]) -> dict[str, str]:
+    """Qualified name -> the name alone, where all lie in one schema, which then says nothing."""
+    known = list(names)
+    one = len({name.partition(".")[0] for name in known}) == 1
+    return {name: name.partition(".")[2] if one and "." in name else name for name in known}
 
 
 class Address(Frozen):

@@ -63,6 +63,18 @@ class Schedule(Frozen):
             return words  # the same in every zone
         return f"{words} ({self.timezone})" if "," in words else f"{words} {self.timezone}"
 
+    @property
+    def only(self) -> str:
+        """To what part of its tables it keeps, in words: `only the last 18 months`; empty for all of them."""
+        return str(self.arguments.get("only") or "")
+
+    @property
+    def said(self) -> str:
+        """When it comes, to whom knows what it does: `Every day at 02:00 UTC, only the last 18 months (next: ...).`."""
+        words = ", ".join(filter(None, (self.when, self.only)))
+        after = f" (next: {local(self.next_run, self.timezone)})" if self.next_run is not None else ""
+        return f"{words[:1].upper()}{words[1:]}{after}."
+
     def next_runs(self, count: int, after: datetime | None = None) -> tuple[datetime, ...]:
         """The next times, in its own zone; none while it is paused."""
         if self.paused:
@@ -71,7 +83,7 @@ class Schedule(Frozen):
 
     def __str__(self) -> str:
         """One line that tells how it stands."""
-        parts = [f"Schedule {self.id}, {self.title}: {self.when}"]
+        parts = [f"Schedule {self.id}, {self.title}: {self.when}", *([self.only] if self.only else [])]
         if self.paused:
             parts.append("paused")
         elif self.next_run is not None:

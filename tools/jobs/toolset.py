@@ -5,7 +5,7 @@ from pydantic_ai import FunctionToolset, RunContext, ToolReturn
 from tools import jobs
 from tools.cards import BoardCard, Card, JobCard, ScheduleCard
 from tools.desk import Desk
-from tools.jobs import Job, State, periods, schedules
+from tools.jobs import Job, State, periods, schedules, words
 
 toolset = FunctionToolset[Desk]()
 
@@ -44,7 +44,7 @@ async def list_jobs(
     )
     whole = states is None and kind is None and since is None
     if not found and not whole:
-        return ToolReturn(return_value="There are no such jobs.")
+        return ToolReturn(return_value=words.nothing(states or (), kind, since))
     card = BoardCard() if whole else BoardCard(job_ids=tuple(job.id for job in found))
     return _shown("\n".join(map(str, found)) or "There are no jobs yet.", card)
 

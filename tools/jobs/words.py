@@ -1,11 +1,12 @@
 """How a job is told: its state, its pace, its counts and its tables, in the words of every door."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.connectors.base import Frozen
-from tools.jobs.job import Job
+from tools.connectors.base import Frozen, bare_names
+from tools.jobs.job import LABELS, Job
 
 STATES = {
     "queued": "waiting for a worker",
@@ -26,6 +27,8 @@ class TableWords(Frozen):
     """One table of a job."""
 
     name: str
+    label: str
+    """The name without its schema, where that is the same for all."""
     state: str
     """`failed`, or empty."""
     words: str
@@ -48,12 +51,55 @@ def state(job: Job) -> str:
     return STATES[job.state] + took
 
 
+def nothing(states: Collection[str], kind: str | None, period: str | None) -> str:
+    """What to say of an empty list of jobs: `Nothing failed this week`, `No sync runs or waits`."""
+    happened = "ran"
+    for some, verb in _HAPPENED:
+        if states and set(states) <= some:
+            happened = verb
+            break
+    when = (period or "").strip().lower()
+    if re.fullmatch(r"(last|past) \d+ \w+", when):
+        when = f"in the {when}"
+    elif when[:1].isdigit():
+        when = f"since {when}"
+    what = f"No {LABELS.get(kind, kind).lower()}" if kind else "Nothing"
+    return f"{' '.join(part for part in (what, happened, when) if part)}."
+
+
+_HAPPENED: tuple[tuple[set[str], str], ...] = (
+    ({"failed", "partial"}, "failed"),
+    ({"queued", "running", "cancelling"}, "runs or waits"),
+    ({"cancelled"}, "was cancelled"),
+    ({"succeeded"}, "was done"),
+    ({"empty"}, "found nothing to do"),
+)
+
+
 def stage(job: Job) -> str:
     """What is being done now, or what came of it; empty where another line says it."""
     table = job.counts.get("table")
     if job.live and table and job.stage.startswith(f"{table}:"):
-        return f"reading {table}"  # how many rows of it stands beside the bar
+        return f"reading {_labels(job).get(table, table)}"  # how many rows of it stands beside the bar
+    if job.kind == "sync" and job.state == "cancelled" and isinstance(read := job.counts.get("read"), int):
+        return f"{read:,} rows already committed are kept." if read else ""
     return job.stage if job.stage != job.error else ""
+
+
+def mode(job: Job) -> str:
+    """`incremental`, `full`, or `full and incremental`, of a sync that has begun to read."""
+    tables = job.counts.get("tables")
+    if job.kind != "sync" or not isinstance(tables, dict):
+        return ""
+    found = {one["mode"] for one in tables.values() if isinstance(one, dict) and one.get("mode")}
+    return " and ".join(sorted(found))
+
+
+def _labels(job: Job) -> dict[str, str]:
+    """The names of the job's tables as people are told them."""
+    tables = job.counts.get("tables")
+    names = list(tables) if isinstance(tables, dict) else list(job.counts.get("failures") or ())
+    return bare_names([*names, *([job.counts["table"]] if job.counts.get("table") else [])])
 
 
 def amount(job: Job) -> str:
@@ -107,6 +153,8 @@ def tables(job: Job) -> tuple[TableWords, ...]:
     if not told and isinstance(failures := job.counts.get("failures"), dict):
         told = {name: {"error": reason} for name, reason in failures.items()}
     lines = tuple(_table(name, one, job) for name, one in told.items() if isinstance(one, dict))
+    if len({line.told for line in lines}) == 1 and len(lines) > 1:  # the line above says it of all
+        lines = tuple(line.model_copy(update={"told": ""}) for line in lines)
     return lines if len(lines) > 1 or any(line.reason for line in lines) else ()
 
 
@@ -116,6 +164,7 @@ def _table(name: str, told: Mapping[str, Any], job: Job) -> TableWords:
     failed = bool(told.get("error"))
     return TableWords(
         name=name,
+        label=_labels(job).get(name, name),
         state="failed" if failed else "",
         words=" · ".join(shown) or ("" if failed else "nothing new"),
         told=str(told.get("told") or ""),

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools import databases
-from tools.connectors.base import Column, Frozen, TableSchema
+from tools.connectors.base import Column, Frozen, TableSchema, bare_names
 from tools.errors import DatabaseUnreachable
 from tools.schemas.tables import BUMP
 from tools.schemas.wording import describe_by_rule, search_lines
@@ -41,6 +41,9 @@ ASKED = 20
 LOCK = text("SELECT id FROM tabletalk.databases WHERE id = :database FOR UPDATE")
 
 
+WITHHELD = "may not be read any more"
+
+
 class TableChange(Frozen):
     """How one table differs from when it was last fetched; columns in words: `channel (text)`."""
 
@@ -56,7 +59,8 @@ class TableChange(Frozen):
             f"lost {', '.join(self.removed)}" if self.removed else "",
             f"changed {', '.join(self.changed)}" if self.changed else "",
         ]
-        return f"{self.table} {'; '.join(part for part in parts if part)}"
+        *first, last = [part for part in parts if part] or ["changed"]
+        return f"{self.table} {', '.join(first)}{' and ' if first else ''}{last}"
 
 
 class Drift(Frozen):
@@ -75,15 +79,27 @@ class Drift(Frozen):
         """True when something has changed."""
         return bool(self.added or self.removed or self.changed)
 
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Tables that are there no more."""
+        return tuple(name for name in self.removed if name not in self.withheld)
+
     def __str__(self) -> str:
         if not self.any:
             return f"{self.database} has not changed: {self.unchanged} tables."
-        parts = [str(change) for change in self.changed]
-        parts += [f"new: {', '.join(self.added)}"] if self.added else []
-        gone = [name for name in self.removed if name not in self.withheld]
-        parts += [f"gone: {', '.join(gone)}"] if gone else []
-        parts += [f"may not be read any more: {', '.join(self.withheld)}"] if self.withheld else []
-        return f"{self.database} changed: {'. '.join(parts)}."
+        bare = bare_names((*(change.table for change in self.changed), *self.added, *self.removed))
+        parts = [str(change.model_copy(update={"table": bare[change.table]})) for change in self.changed]
+        lists = (
+            (self.added, "is new", "are new"),
+            (self.gone, "is gone", "are gone"),
+            (self.withheld, *[WITHHELD] * 2),
+        )
+        parts += [
+            f"{', '.join(bare[name] for name in names)} {many if len(names) > 1 else one}"
+            for names, one, many in lists
+            if names
+        ]
+        return f"{self.database} changed: {'; '.join(parts)}."
 
 
 async def refresh(box: Toolbox, actor: Actor, database: str) -> Drift:

@@ -94,7 +94,7 @@ async def schedule_training(
     """
     name, desk = await database_meant(ctx.deps, database), ctx.deps
     made = await training.schedule_training(desk.box, desk.actor, name, tables, when=when, timezone=timezone)
-    return _shown(str(made), ScheduleCard(schedule_ids=(made.id,), fresh=True))
+    return _shown(f"{made.said}\nSchedule {made.id}, {made.title}.", ScheduleCard(schedule_ids=(made.id,), fresh=True))
 
 
 @toolset.tool

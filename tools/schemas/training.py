@@ -142,7 +142,7 @@ async def run_training(box: Toolbox, claim: Claim) -> Outcome:
     due = asked if arguments.get("force") else await _due(box, actor, asked)
     counts: dict[str, Any] = {"tables": len(due), "unchanged": len(asked) - len(due)}
     if drift.any:
-        counts["drift"] = str(drift)
+        counts |= {"drift": str(drift), "changes": drift.model_dump(mode="json")}
     await claim.progress(25, f"fetched {database}", done=0, **counts)
     if not due:
         message = f"Nothing to do: all {len(asked)} tables of {database} are trained and unchanged."

@@ -47,6 +47,22 @@ class SyncOptions(Frozen):
     """Only tell what would be read."""
 
     @property
+    def only(self) -> str:
+        """Which part of a table is asked for, in words: `only the last 18 months`; empty for all of it."""
+        parts = []
+        if self.since is not None:
+            window = _WINDOW.fullmatch(self.since.strip().lower())
+            plain = re.sub(r"^(?:the\s+)?(?:last|past)?\s*", "", self.since.strip().lower())
+            parts.append(f"the last {plain}" if window else f"since {self.since}")
+        parts += [f"before {self.until}"] if self.until is not None else []
+        parts += [f"where {self.where}"] if self.where is not None else []
+        if self.range is not None:
+            first, last = self.range
+            parts.append(f"{self.range_column or 'the key'} from {first or 'the first'} to {last or 'the last'}")
+        parts += [f"at most {self.limit:,} rows of each table"] if self.limit is not None else []
+        return f"only {', '.join(parts)}" if parts else ""
+
+    @property
     def filtered(self) -> bool:
         """True when only part of a table is asked for."""
         parts = (self.where, self.limit, self.offset, self.since, self.until, self.range)

@@ -9,7 +9,7 @@ from tools import databases
 from tools.connectors.base import Connector, ReadLimits, TableSchema
 from tools.databases import Target
 from tools.errors import Invalid, Upstream
-from tools.schemas import TrainedTable, catalog
+from tools.schemas import TableChange, TrainedTable, catalog
 from tools.schemas.drift import compare
 from tools.schemas.matching import any_matches, chosen, is_everything, name_fits, patterns
 from tools.settings import Settings
@@ -83,7 +83,10 @@ class Task:
     """Of plan and filters: a watermark is good only for the same ones."""
     told: str
     """Why it is done so, where that is worth saying."""
-    drift: str
+    drift: TableChange | None
+    """How it has changed since the last sync."""
+    frozen: bool
+    """Columns that have come since are left out."""
 
     @property
     def name(self) -> str:
@@ -137,26 +140,24 @@ async def plan_task(settings: Settings, source: Source, table: TrainedTable, opt
         stamp=stamp,
         told=", and ".join(filter(None, (_told(options, state, plan, since, stamp), future))),
         drift=drift,
+        frozen=options.drift == "freeze" and drift is not None,
     )
 
 
-def _drifted(options: SyncOptions, state: SyncState, shape: TableSchema) -> tuple[TableSchema, str]:
-    """The shape to read, by the drift policy, and what has changed since the last sync, in words."""
+def _drifted(options: SyncOptions, state: SyncState, shape: TableSchema) -> tuple[TableSchema, TableChange | None]:
+    """The shape to read, by the drift policy, and what has changed since the last sync."""
     old = state.shape
     if old is None or old.fingerprint == shape.fingerprint:
-        return shape, ""
-    name = shape.qualified_name
-    found = compare("", {name: old}, {name: shape})
-    words = f"{found.changed[0]}." if found.changed else ""
-    if options.drift == "stop" and words:
-        raise Invalid(f"The sync stops because the table changed: {words} Sync with drift 'evolve' to accept that.")
+        return shape, None
+    found = compare("", {shape.qualified_name: old}, {shape.qualified_name: shape})
+    change = found.changed[0] if found.changed else None
+    if options.drift == "stop" and change:
+        raise Invalid(f"The sync stops because the table changed: {change}. Sync with drift 'evolve' to accept that.")
     if options.drift == "freeze":
         known = {column.name for column in old.columns}
         kept = tuple(column for column in shape.columns if column.name in known)
-        return shape.model_copy(
-            update={"columns": kept}
-        ), f"{words} New columns are left out (freeze)." if words else ""
-    return shape, words
+        return shape.model_copy(update={"columns": kept}), change
+    return shape, change
 
 
 def _stamp(plan: SyncPlan, options: SyncOptions) -> str:

@@ -5,6 +5,7 @@ import re
 import structlog
 
 from tools import databases, documents, schemas
+from tools.connectors.base import bare_names
 from tools.errors import AssistantError, Conflict, DatabaseUnreachable, QueryFailed, StoreUnavailable
 from tools.jobs import Claim, ClaimLost, Outcome
 from tools.jobs.patience import patiently
@@ -118,7 +119,8 @@ async def _keep_gone(run: Run, name: str) -> None:
     """Tell once that a table is gone, where its documents are to stay."""
     said = f"{name} is gone at the source; its documents are kept."
     if run.source.states[name].error != said:
-        run.report.drift.append(said)
+        run.report.gone.append(name)
+        run.report.remarks.append("Its documents are kept.")
         await _note(run, name, said)
 
 
@@ -130,7 +132,7 @@ async def _mark_gone(run: Run, name: str) -> None:
         await run.claim.hold(session)
     if number:
         run.report.done[name] = Counts(deleted=number)
-        run.report.drift.append(f"{name} is gone at the source.")
+        run.report.gone.append(name)
 
 
 async def _train_again(run: Run, changed: list[str]) -> None:
@@ -138,7 +140,10 @@ async def _train_again(run: Run, changed: list[str]) -> None:
     if not changed:
         return
     try:
-        await schemas.start_training(run.box, run.claim.actor, run.source.database.name, changed)
+        names = bare_names(shape.qualified_name for shape in run.source.catalog)
+        await schemas.start_training(
+            run.box, run.claim.actor, run.source.database.name, [names[name] for name in changed]
+        )
     except Conflict as error:
         log.info("not trained again", tables=changed, reason=str(error))
 

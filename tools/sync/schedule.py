@@ -43,6 +43,7 @@ async def schedule_sync(
     arguments = {
         "tables": list(wanted),
         "options": options.model_dump(mode="json", exclude_defaults=True),
+        "only": options.only,
     }
     made = await jobs.schedules.create(
         box,

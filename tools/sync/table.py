@@ -84,8 +84,11 @@ async def sync_table(run: Run, task: Task) -> None:
         run.report.told[task.name] = resume.told
         return
     run.report.told[task.name] = task.told
+    run.report.modes[task.name] = task.mode
     if task.drift:
         run.report.drift.append(task.drift)
+    if task.frozen:
+        run.report.remarks.append(f"{task.name}: new columns are left out (freeze).")
     if task.full and task.estimate:
         run.report.expected[task.name] = task.estimate
     if rejected:  # retried by hand: they lie behind the watermark, so all is read again

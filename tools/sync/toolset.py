@@ -116,7 +116,7 @@ async def schedule_sync(
     made, planned = await sync.schedule_sync(desk.box, desk.actor, name, tables, options, when=when, timezone=timezone)
     lines = sync.plan_lines(planned)
     card = ScheduleCard(schedule_ids=(made.id,), lines=lines, fresh=True)
-    return _shown("\n".join([str(made), *lines]), card)
+    return _shown("\n".join([made.said, f"Schedule {made.id}, {made.title}.", *lines]), card)
 
 
 @toolset.tool

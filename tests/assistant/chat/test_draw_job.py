@@ -80,16 +80,28 @@ def test_a_sync_says_its_rows_its_pace_and_all_five_counts() -> None:
     drawn = props(job(kind="sync", progress=61.0, counts=counts))
     assert drawn["amount"].startswith("190,112 of 311,000 rows · 48,300 rows/s · ")
     assert drawn["counts"] == "new 188,002 · changed 2,110 · unchanged 0 · deleted 0 · rejected 0"
+    stopped = props(
+        job(kind="sync", state="cancelled", stage="public.orders: 400 of about 900 rows", counts={"read": 400})
+    )
+    assert stopped["stage"] == "400 rows already committed are kept."
     outgrown = props(job(kind="sync", counts={"read": 400, "rows_expected": 400}))
     assert outgrown["amount"] == "400 rows"
 
 
 def test_tables_are_told_one_by_one_and_a_failed_one_may_be_tried_again() -> None:
     told = {
-        "public.orders": {"told": "incremental by updated_at", "read": 12, "new": 2, "changed": 0},
+        "public.orders": {
+            "told": "incremental by updated_at",
+            "mode": "incremental",
+            "read": 12,
+            "new": 2,
+            "changed": 0,
+        },
         "public.stock": {"error": "permission denied for table stock"},
     }
-    orders, stock = props(job(kind="sync", state="partial", counts={"tables": told}))["tables"]
+    drawn = props(job(kind="sync", state="partial", counts={"tables": told}))
+    orders, stock = drawn["tables"]
+    assert (drawn["mode"], orders["label"], stock["label"]) == ("incremental", "orders", "stock")
     assert (orders["words"], orders["told"]) == ("read 12 · new 2", "incremental by updated_at")
     assert (orders["reason"], orders["can_retry"]) == (None, False)
     assert (stock["reason"], stock["can_retry"]) == ("permission denied for table stock", True)

@@ -11,6 +11,7 @@ from chainlit.session import HTTPSession
 from chainlit.step import StepDict
 from sqlalchemy import text
 
+from assistant.chat.cards import draw
 from assistant.chat.door import open_door
 from assistant.chat.herald import tell
 from assistant.chat.history import ChatHistory
@@ -181,11 +182,24 @@ async def test_changes_of_a_database_are_told_with_the_verified_queries_they_bro
         job = await jobs.start(box, away, "train", name, database_id=found.id)
 
         async def work(_box: Toolbox, _claim: Claim) -> Outcome:
-            return Outcome(state="succeeded", counts={"drift": "sales changed: gone: public.orders.", "trained": 1})
+            lost = schemas.TableChange(table="public.stock", added=("channel (text)",), removed=("fax",))
+            drift = schemas.Drift(database=name, removed=("public.orders",), changed=(lost,))
+            return Outcome(state="succeeded", counts={"changes": drift.model_dump(mode="json"), "trained": 1})
 
         await jobs.attempt(box, job.id, lambda _: work)
         await settle(box, job)
         await tell(box, ChatHistory(box))
         words = "\n".join(await said(box, away))
-    assert "sales changed: gone: public.orders. 1 table trained again." in words
-    assert "1 verified query fails now" in words and "Which faxes?" in words
+        cards = await ChatHistory(box).cards(str(away.conversation_id))
+        drift = await draw(box, away, next(card for card in cards if card.type == "drift"))
+    assert (
+        f"{name} changed: stock gained `channel` (text) and lost `fax`; orders is gone. 1 table trained again." in words
+    )
+    assert "1 verified query fails now." in words
+    assert [(row["table"], row["how"], row["what"]) for row in drift.props["rows"]] == [
+        ("stock", "gained", ["channel (text)"]),
+        ("stock", "lost", ["fax"]),
+        ("orders", "gone", []),
+    ]
+    (broken,) = drift.props["broken"]
+    assert broken["question"] == "Which faxes?" and "orders" in broken["reason"]

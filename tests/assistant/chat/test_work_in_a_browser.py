@@ -65,12 +65,12 @@ def test_a_database_is_registered_synced_broken_mended_and_scheduled(page: Page,
     # One table cannot be read: the others go on, and it alone is tried again once it is mended.
     change(site.source, "CREATE VIEW bad AS SELECT id, 1 / (id - id) AS ratio FROM customers")
     say(page, "what changed in depot?")
-    expect(page.get_by_text("new: public.bad")).to_be_visible()
+    expect(page.get_by_text("bad is new")).to_be_visible()
     say(page, "sync customers and bad from depot")
     card = ended(page, "partial")
     expect(card).to_contain_text("division by zero")
     change(site.source, "CREATE OR REPLACE VIEW bad AS SELECT id, id - id AS ratio FROM customers")
-    card.get_by_role("button", name="Retry public.bad").click()
+    card.get_by_role("button", name="Retry bad").click()
     expect(page.locator(".tt-job-title", has_text="Sync depot.public.bad")).to_be_visible()
     expect(ended(page, "succeeded")).to_contain_text("new 30")
 

@@ -3,11 +3,12 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from pydantic_ai import RunContext
 
 from tools import jobs
 from tools.desk import Desk
-from tools.jobs import toolset
+from tools.jobs import State, toolset
 from tools.toolbox import Actor, Toolbox
 
 
@@ -30,8 +31,23 @@ async def test_a_job_is_told_listed_cancelled_and_retried(toolbox: Toolbox, acto
 
     board = await toolset.list_jobs(desk, states=["queued"], since="this week")
     assert cards(board) == [{"type": "board", "job_ids": [job.id]}]
-    assert "no such jobs" in str((await toolset.list_jobs(desk, kind="sync")).return_value)
+    assert "No sync ran." in str((await toolset.list_jobs(desk, kind="sync")).return_value)
 
     assert "is cancelled" in str((await toolset.cancel_job(desk, job.id)).return_value)
     assert "queued again" in str((await toolset.retry_job(desk, job.id)).return_value)
     assert "1 jobs wait" in str((await toolset.queue_stats(desk)).return_value)
+
+
+@pytest.mark.parametrize(
+    ("states", "kind", "since", "said"),
+    [
+        (["failed", "partial"], None, "this week", "Nothing failed this week."),
+        (["failed"], "sync", "last 3 days", "No sync failed in the last 3 days."),
+        (["queued", "running", "cancelling"], None, None, "Nothing runs or waits."),
+        (None, "train", "2026-11-01", "No training ran since 2026-11-01."),
+    ],
+)
+async def test_an_empty_list_says_what_it_is_empty_of(
+    toolbox: Toolbox, actor: Actor, states: list[State] | None, kind: str | None, since: str | None, said: str
+) -> None:
+    assert (await toolset.list_jobs(at(toolbox, actor), states=states, kind=kind, since=since)).return_value == said

@@ -1,6 +1,7 @@
 """What is read: filters, windows, ranges, watermarks, plans, and columns that stay at the source."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -179,3 +180,17 @@ def test_a_month_ends_where_it_ends() -> None:
     assert boundary("1 month", datetime(2026, 3, 31, tzinfo=UTC)) == "2026-02-28"
     with pytest.raises(Invalid, match="no date and no window"):
         boundary("soon", NOW)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, ""),
+        ({"since": "18 months"}, "only the last 18 months"),
+        ({"since": "the last 2 weeks", "limit": 1000}, "only the last 2 weeks, at most 1,000 rows of each table"),
+        ({"since": "2025-06-01", "until": "2026-01-01"}, "only since 2025-06-01, before 2026-01-01"),
+        ({"where": "status = 'open'"}, "only where status = 'open'"),
+    ],
+)
+def test_which_part_of_a_table_is_told_in_words(options: dict[str, Any], said: str) -> None:
+    assert SyncOptions(**options).only == said

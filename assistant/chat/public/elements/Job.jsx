@@ -40,9 +40,9 @@ parts.Told ??= ({ told }) => (told ? <div className={told.bad ? 'tt-bad' : 'tt-n
 parts.JobTable ??= function JobTable({ table, busy, retry }) {
   return (
     <div className={`tt-job-table tt-table-${table.state}`}>
-      <span className="tt-job-table-name">{table.name}</span>
+      <span className="tt-job-table-name" title={table.name}>{table.label}</span>
       <span className="tt-quiet">{[table.state, table.words, table.told].filter(Boolean).join(' · ')}</span>
-      {table.can_retry && <button disabled={busy} onClick={() => retry(table.name)} aria-label={`Retry ${table.name}`}>Retry {table.name.split('.').pop()}</button>}
+      {table.can_retry && <button disabled={busy} onClick={() => retry(table.name)} aria-label={`Retry ${table.label}`}>Retry {table.label}</button>}
       {table.reason && <div className="tt-bad">{table.reason}</div>}
     </div>
   );
@@ -59,7 +59,7 @@ parts.Job ??= function Job({ job, card, act }) {
     <div className={`tt-job tt-job-${job.state}`} data-job={job.id} data-state={job.state}>
       <div className="tt-job-head">
         <span className="tt-job-title">{job.title}</span>
-        <span className="tt-quiet" title={job.exact}>#{job.id} · {job.state_words}{job.live ? '' : `, ${parts.ago(job.at)}`}</span>
+        <span className="tt-quiet" title={job.exact}>#{job.id} · {job.mode ? `${job.mode} · ` : ''}{job.state_words}{job.live ? '' : `, ${parts.ago(job.at)}`}</span>
         <span className="tt-job-buttons">
           {job.can_cancel && <button disabled={asked !== null} onClick={() => run('cancel_job', { job: job.id })}>{asked === 'cancel_job' ? 'Cancelling' : 'Cancel'}</button>}
           {job.can_retry && <button disabled={asked !== null} onClick={() => run('retry_job', { job: job.id })}>{asked === 'retry_job' ? 'Starting' : 'Retry'}</button>}
@@ -103,7 +103,7 @@ parts.Schedule ??= function Schedule({ one, card, act }) {
     <div className="tt-job tt-schedule" data-schedule={one.id} data-paused={one.paused}>
       <div className="tt-job-head">
         <span className="tt-job-title">{one.title}</span>
-        <span className="tt-quiet" title={one.cron}>#{one.id} · {one.when}</span>
+        <span className="tt-quiet" title={one.cron}>#{one.id} · {[one.when, one.only].filter(Boolean).join(', ')}</span>
         <span className="tt-job-buttons">
           {!card.fresh && <button disabled={busy} onClick={() => setEditing(!editing)}>Change</button>}
           {!card.fresh && <button disabled={busy} onClick={() => run(one.paused ? 'resume_schedule' : 'pause_schedule', { schedule: one.id })}>{one.paused ? 'Resume' : 'Pause'}</button>}
