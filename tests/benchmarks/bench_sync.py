@@ -209,7 +209,7 @@ def _plain(value: Any) -> Any:
 
 
 async def plain_aiomysql(bench: Bench, cost: Cost) -> None:
-    """Rows by aiomysql's cursor, json.dumps, COPY: on a part of the rows."""
+    """Rows by aiomysql's cursor, json.dumps, COPY: all of them, for what is written costs more the more is there."""
     await bench.clean()
     database = (await databases.get(bench.box, bench.actor, "bench")).id
     url = make_url(bench.url)
@@ -219,7 +219,7 @@ async def plain_aiomysql(bench: Bench, cost: Cost) -> None:
 
     async def lines() -> AsyncIterator[bytes]:
         async with wire.cursor(aiomysql.SSDictCursor) as cursor:
-            await cursor.execute(f"SELECT * FROM sales WHERE id % {SLOW} = 0")
+            await cursor.execute("SELECT * FROM sales ORDER BY id")
             while some := await cursor.fetchmany(1000):
                 yield "".join(_line(_document(row, bench.actor.workspace_id, database)) for row in some).encode()
 
@@ -290,7 +290,7 @@ async def beside(bench: Bench, rounds: int) -> Cost:
         print(f"  of a psql pipe of the same documents: {peers[0].wall / first.wall:.2f} (target 0.9)")
         print(f"  times SQLAlchemy executemany: {peers[1].wall * SLOW / first.wall:.1f} (target 4)")
     else:
-        print(f"  times aiomysql rows, json and COPY: {peers[0].wall * SLOW / first.wall:.1f} (target 2.5)")
+        print(f"  times aiomysql rows, json and COPY: {peers[0].wall / first.wall:.1f} (target 2.5)")
     return first
 
 
