@@ -8,7 +8,8 @@ from typing import Any
 from tools import databases
 from tools.connectors.base import Connector, ReadLimits, TableSchema
 from tools.databases import Target
-from tools.errors import Invalid, Upstream
+from tools.errors import Invalid, NotAllowed, Upstream
+from tools.reach import Reach, reach
 from tools.schemas import TableChange, TrainedTable, catalog
 from tools.schemas.drift import compare
 from tools.schemas.matching import any_matches, chosen, is_everything, name_fits, patterns
@@ -35,6 +36,8 @@ class Source:
     changes: Mapping[str, PlanChanges]
     states: Mapping[str, SyncState]
     now: datetime
+    seen: Reach
+    """What the person sees of it; an admin, who keeps the policies, is not held to them here."""
 
     @property
     def catalog(self) -> tuple[TableSchema, ...]:
@@ -49,6 +52,16 @@ class Source:
         gone = {pattern for pattern in wanted for name in missing if name_fits(pattern, name)}
         there = [pattern for pattern in wanted if pattern not in gone or any_matches(pattern, self.tables)]
         return chosen(self.tables, there, self.database.name)
+
+    def check_parts(self, shape: TableSchema, options: SyncOptions) -> bool:
+        """Whether the person sees but a part of a table; then NotAllowed for a condition: it would tell of the rest."""
+        parted = bool(self.seen.session) or self.seen.rule_of(shape).binds
+        if parted and (options.filtered or options.order_by is not None):
+            raise NotAllowed(
+                f"You see only a part of {shape.qualified_name}, and a sync with a condition would tell of the rest. "
+                "Sync it whole, or ask an admin."
+            )
+        return parted
 
     def missing(self, tables: str | Sequence[str]) -> list[str]:
         """Qualified names of tables that have been synced and are not to be seen any more, of those meant."""
@@ -106,12 +119,14 @@ async def look(box: Toolbox, actor: Actor, database: str) -> Source:
     async with box.store.begin(actor.workspace_id) as session:
         changes = await read_changes(session, actor.workspace_id, found.id)
         states = await read_states(session, actor.workspace_id, found.id)
-    return Source(found, connector, tables, changes, states, datetime.now(UTC))
+    seen = Reach() if actor.role == "admin" else await reach(box, actor, database)
+    return Source(found, connector, tables, changes, states, datetime.now(UTC), seen)
 
 
 async def plan_task(settings: Settings, source: Source, table: TrainedTable, options: SyncOptions) -> Task:
     """Decide how one table is read; an Invalid, QueryFailed or DatabaseUnreachable says why it cannot be."""
     name = table.shape.qualified_name
+    parted = source.check_parts(table.shape, options)
     state = source.states.get(name) or SyncState(table=name)
     shape, drift = _drifted(options, state, table.shape)
     changes = (source.changes.get(name) or PlanChanges()).fitting(shape)
@@ -136,7 +151,7 @@ async def plan_task(settings: Settings, source: Source, table: TrainedTable, opt
         full=since is None,
         watermark=watermark,
         since=since,
-        estimate=await _estimate(source.connector, reading, shape),
+        estimate=None if parted else await _estimate(source.connector, reading, shape),
         stamp=stamp,
         told=", and ".join(filter(None, (_told(options, state, plan, since, stamp), future))),
         drift=drift,

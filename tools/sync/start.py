@@ -37,6 +37,8 @@ async def start_sync(
     if not known or (not is_everything(wanted) and not all(any_matches(pattern, known) for pattern in wanted)):
         await schemas.refresh(box, actor, database)  # it may have been created since we last looked
     source = await look(box, actor, database)
+    for table in source.asked(wanted):
+        source.check_parts(table.shape, options or SyncOptions())
     names = sorted([*(table.shape.qualified_name for table in source.asked(wanted)), *source.missing(wanted)])
     arguments = {
         "tables": list(wanted),

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import registered
-from tools import jobs, policies, queries, schemas
+from tools import jobs, policies, queries, schemas, sync
 from tools.errors import Invalid, NotAllowed, NotFound, QueryRejected
 from tools.toolbox import Actor, Toolbox
 
@@ -193,6 +193,21 @@ async def test_examples_of_what_is_not_seen_are_not_told(
     assert [one.question for one in await queries.list_examples(toolbox, viewer, firm)] == ["how many staff"]
     assert await queries.find_examples(toolbox, viewer, firm, "how many of grade one") == ()
     assert len(await queries.find_examples(toolbox, actor, firm, "how many of grade one")) == 1
+
+
+async def test_no_sync_counts_rows_that_are_not_seen(toolbox: Toolbox, actor: Actor, firm: str) -> None:
+    editor = actor.model_copy(update={"role": "editor", "attributes": {"region": "north"}})
+    of_the_south = sync.SyncOptions(where="region = 'south' AND grade = 'G1'")
+    before = (await sync.preview(toolbox, editor, firm, "staff", of_the_south)).tables[0]
+    assert before.error is None
+    await policies.add_policy(toolbox, actor, firm, "staff", predicate="region = {user.region}", role="editor")
+    told = (await sync.preview(toolbox, editor, firm, "staff", of_the_south)).tables[0]
+    assert told.rows is None and "You see only a part of public.staff" in str(told.error)
+    whole = (await sync.preview(toolbox, editor, firm, "staff")).tables[0]
+    assert (whole.rows, whole.error) == (None, None)
+    with pytest.raises(NotAllowed, match="only a part"):
+        await sync.start_sync(toolbox, editor, firm, "staff", of_the_south)
+    assert (await sync.preview(toolbox, actor, firm, "staff", of_the_south)).tables[0].error is None
 
 
 @pytest.mark.parametrize(
