@@ -68,15 +68,14 @@ async def find_person(store: Store, name: str, workspace_id: UUID | None = None)
 
     NotFound when there is none of that name, or not in that workspace.
     """
-    if workspace_id is not None:
-        found = await _find(store, User.name == name, workspace_id)
-    else:
-        async with store.begin_bare_for_all() as wire:
+    async with store.begin_bare_for_all() as wire:
+        if workspace_id is None:
             row = await CALLED.first(wire, name=name)
-        found = person_of(row) if row is not None else None
-    if found is None:
+        else:
+            row = await CALLED_IN.first(wire, name=name, workspace=workspace_id)
+    if row is None:
         raise NotFound(f"No user {name!r}; `tabletalk user add` makes one.")
-    return found
+    return person_of(row)
 
 
 async def stamp(store: Store, name: str) -> str:
@@ -119,7 +118,9 @@ PERSONS = (
 """What of its columns `person_of` makes somebody of; each request asks for that."""
 
 
-CALLED = Prepared(_where_they_work(PERSONS.where(User.name == bindparam("name"))))
+_CALLED = PERSONS.where(User.name == bindparam("name"))
+CALLED = Prepared(_where_they_work(_CALLED))
+CALLED_IN = Prepared(_CALLED.where(Member.workspace_id == bindparam("workspace")))
 
 
 def person_of(row: Any) -> Actor:

@@ -11,7 +11,7 @@ from tools.connectors.base import Address, Frozen
 from tools.databases.credentials import seal
 from tools.databases.database import Database, Target, check_name
 from tools.databases.health import try_address
-from tools.databases.rows import find, find_target, in_sight, query, shown
+from tools.databases.rows import ALL, find, find_target, in_sight, shown
 from tools.errors import Conflict, Invalid, NotAllowed, NotFound
 from tools.rights import may_change
 from tools.store.models import LIVE_STATES, DatabaseRow, ExampleRow, JobRow, Member, NoteRow, ScheduleRow, TableRow
@@ -87,7 +87,7 @@ async def register(box: Toolbox, actor: Actor, name: str, address: Address) -> D
 async def list_databases(box: Toolbox, actor: Actor) -> tuple[Database, ...]:
     """The workspace's databases by name."""
     async with box.store.begin(actor.workspace_id) as session:
-        rows = await session.execute(query(actor.workspace_id))
+        rows = await session.execute(ALL, {"workspace": actor.workspace_id})
         return tuple(shown((row[0], row[1], row[2], row[3])) for row in rows if in_sight(actor, row[0].name))
 
 

@@ -2,9 +2,8 @@
 
 from fnmatch import fnmatchcase
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.connectors.base import Greeting
@@ -18,26 +17,27 @@ from tools.toolbox import Actor
 Found = tuple[DatabaseRow, str | None, int, int]
 
 
-def query(workspace_id: UUID) -> Select[DatabaseRow, str, Any, Any]:
-    """Select the rows of a workspace by name, each with its maker's name and its tables, known and trained."""
-    counts = (
-        select(TableRow.database_id, func.count().label("tables"), func.count(TableRow.trained_at).label("trained"))
-        .where(TableRow.workspace_id == workspace_id)
-        .group_by(TableRow.database_id)
-        .subquery()
-    )
-    return (
-        select(DatabaseRow, User.name, func.coalesce(counts.c.tables, 0), func.coalesce(counts.c.trained, 0))
-        .outerjoin(User, User.id == DatabaseRow.created_by)
-        .outerjoin(counts, counts.c.database_id == DatabaseRow.id)
-        .where(DatabaseRow.workspace_id == workspace_id)
-        .order_by(DatabaseRow.name)
-    )
+COUNTS = (
+    select(TableRow.database_id, func.count().label("tables"), func.count(TableRow.trained_at).label("trained"))
+    .where(TableRow.workspace_id == bindparam("workspace"))
+    .group_by(TableRow.database_id)
+    .subquery()
+)
+ALL = (
+    select(DatabaseRow, User.name, func.coalesce(COUNTS.c.tables, 0), func.coalesce(COUNTS.c.trained, 0))
+    .outerjoin(User, User.id == DatabaseRow.created_by)
+    .outerjoin(COUNTS, COUNTS.c.database_id == DatabaseRow.id)
+    .where(DatabaseRow.workspace_id == bindparam("workspace"))
+    .order_by(DatabaseRow.name)
+)
+"""The databases of a workspace by name, each with its maker's name and its tables, known and trained."""
+ONE = ALL.where(DatabaseRow.name == bindparam("name"))
 
 
 async def find(session: AsyncSession, actor: Actor, name: str) -> Found:
     """The row called `name`, in any case; NotFound names those there are."""
-    found = (await session.execute(query(actor.workspace_id).where(DatabaseRow.name == name.strip().lower()))).first()
+    named = {"workspace": actor.workspace_id, "name": name.strip().lower()}
+    found = (await session.execute(ONE, named)).first()
     if found is not None and in_sight(actor, found[0].name):
         return found[0], found[1], found[2], found[3]
     raise await _missing(session, actor, name)

@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from tests.tools.queries.conftest import Shop
 from tools import databases, jobs, queries, schemas
 from tools.errors import AssistantError, Conflict, NotAllowed, NotFound, QueryFailed, QueryRejected, QueryTimedOut
 from tools.queries import Answer, history
 from tools.queries.background import run_in_background
-from tools.toolbox import Actor, Toolbox
+from tools.settings import Settings
+from tools.store.models import DatabaseRow
+from tools.toolbox import Actor, Toolbox, open_toolbox
 
 
 @dataclass
@@ -213,3 +216,30 @@ async def test_an_unknown_database_is_told(desk: Desk) -> None:
     with pytest.raises(NotFound, match="shop"):
         await queries.run(desk.box, desk.actor, "shp", "SELECT 1")
     assert await history.list_queries(desk.box, desk.actor) == ()
+
+
+async def test_a_database_that_does_not_answer_holds_nobody_else_up(
+    settings: Settings, actor: Actor, postgres_shop: Shop
+) -> None:
+    """More wait for it than the store and the pool have connections, and another database answers meanwhile."""
+    knocked = asyncio.Event()
+    silent = await asyncio.start_server(lambda _reader, _writer: knocked.set(), "127.0.0.1", 0)
+    async with open_toolbox(settings.model_copy(update={"connect_seconds": 600, "query_seconds": 600})) as box:
+        for name in ("shop", "dead"):
+            await databases.register(box, actor, name, postgres_shop.address)
+            await schemas.refresh(box, actor, name)
+        async with box.store.begin(actor.workspace_id) as session:
+            there = {"host": "127.0.0.1", "port": silent.sockets[0].getsockname()[1]}
+            await session.execute(update(DatabaseRow).where(DatabaseRow.name == "dead").values(**there))
+        asked = "SELECT count(*) FROM orders"
+        waiting = [asyncio.create_task(queries.run(box, actor, "dead", asked)) for _ in range(40)]
+        async with asyncio.timeout(60):
+            await knocked.wait()
+            for _ in range(5):
+                assert (await queries.run(box, actor, "shop", asked)).rows
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(one) for one in ended} == {asyncio.CancelledError}
+    silent.close()
