@@ -20,12 +20,13 @@ from assistant.chat import commands, in_page, runtime, turn
 from assistant.chat.actions import register_actions
 from assistant.chat.cards import draw
 from assistant.chat.door import actor, door
-from assistant.chat.history import ChatHistory
+from assistant.chat.history import STORE_SECONDS, ChatHistory
 from assistant.chat.login import STAMP
 from assistant.chat.screen import catch_up, say, watch
 from assistant.embed import PREFIX
 from tools import audit
 from tools.errors import AssistantError, NotSignedIn, TooMany
+from tools.jobs.patience import patiently
 from tools.settings import load_settings
 from tools.toolbox import Actor
 
@@ -33,6 +34,9 @@ from tools.toolbox import Actor
 warnings.filterwarnings("ignore", "coroutine 'profiles' was never awaited", RuntimeWarning)
 
 log = logging.getLogger(__name__)
+
+TURN_SECONDS = 20
+"""How long a turn waits for a store that is restarting, before it says so."""
 
 STARTERS = (
     ("Which products sell best?", "Which products sell best?"),
@@ -62,8 +66,11 @@ if load_settings().local:
     @cl.header_auth_callback
     async def local_person(_headers: Headers) -> cl.User:
         """Everybody who reaches a local set-up is its one person; assistant/web.py keeps foreign pages out."""
-        person = await accounts.local_person(door().box.store)
-        return await _session_of(person)
+
+        async def session() -> cl.User:
+            return await _session_of(await accounts.local_person(door().box.store))
+
+        return await patiently(session, STORE_SECONDS)
 
 else:
 
@@ -135,6 +142,8 @@ async def hear(message: cl.Message) -> None:
         await _named_after(text)
     command = commands.parse(text)
     try:
+        # A store that restarts is waited for: what was typed just now need not be typed again.
+        await patiently(actor, TURN_SECONDS)
         if await in_page.is_there():
             await in_page.hear(text)
         else:

@@ -96,7 +96,8 @@ class ChatHistory(BaseDataLayer):
     async def get_user(self, identifier: str) -> PersistedUser | None:
         """Give the person called `identifier`, or None."""
         try:
-            person = await actor_called(self._box, identifier)
+            # While the store restarts, somebody who is not found would be shown the way out.
+            person = await patiently(lambda: actor_called(self._box, identifier), STORE_SECONDS)
         except (NotFound, NotSignedIn):
             return None
         return PersistedUser(
@@ -142,7 +143,7 @@ class ChatHistory(BaseDataLayer):
 
     async def list_threads(self, pagination: Pagination, filters: ThreadFilter) -> PaginatedResponse[ThreadDict]:
         """Give a page of a person's conversations, the latest first, without their content."""
-        person = await self._person(filters.userId)
+        person = await patiently(lambda: self._person(filters.userId), STORE_SECONDS)
         search = f"%{filters.search}%" if filters.search else None
         values = {
             "workspace": person.workspace_id,

@@ -18,6 +18,8 @@ from tools import queries
 from tools.errors import AssistantError, Invalid
 from tools.toolbox import Actor
 
+TAKEN = {"hello", "context", "ask"}
+"""What a page says."""
 LONGEST_CONTEXT = 4000
 """Characters of JSON that a page may tell of itself."""
 LONGEST_QUESTION = 5000
@@ -52,7 +54,8 @@ async def hear(text: str) -> None:
 
 async def from_page(data: Any) -> None:
     """Take what the page's own script says; of any other window nothing is taken."""
-    if not isinstance(data, dict) or not await is_there():
+    # Our own words to the page around come back where the chat is the page.
+    if not isinstance(data, dict) or data.get("tabletalk") not in TAKEN or not await is_there():
         return
     if data.get("tabletalk") == "hello":
         await cl.context.emitter.send_window_message({"tabletalk": "ready"})

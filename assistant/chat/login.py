@@ -12,6 +12,7 @@ from assistant import accounts
 from assistant.accounts import throttle
 from assistant.address import client_address
 from assistant.chat.runtime import wait_key
+from tools.jobs.patience import patiently
 from tools.store.session import Store
 from tools.toolbox import Toolbox
 
@@ -30,7 +31,10 @@ def end_stale_sessions(store_of: Callable[[], Store]) -> None:
         user = await shipped(token)
         session = decode_jwt(token)
         stamp = session.metadata.get(STAMP)
-        if stamp is not None and stamp != await accounts.stamp(store_of(), session.identifier):
+        if stamp is None:
+            return user
+        # A store that restarts ends nobody's session: the page would go to the login, and lose what was typed.
+        if stamp != await patiently(lambda: accounts.stamp(store_of(), session.identifier)):
             raise HTTPException(401, "This session has ended; sign in again.")
         return user
 

@@ -254,8 +254,8 @@ parts.Table ??= function Table({ card, act }) {
   const shown = rows.slice(page * size, (page + 1) * size);
   return (
     <div className="tt-table-frame">
-      <div className="tt-scroll">
-        <table className="tt-table">
+      <div className="tt-scroll" tabIndex={card.columns.length > 4 ? 0 : undefined}>
+        <table className="tt-table" aria-label={card.chart?.title || card.columns.map((column) => column.label).join(', ')}>
           <thead>
             <tr>{card.columns.map((column, at) => <th key={at} className={column.family === 'number' ? 'tt-right' : ''} title={`${column.name}, ${column.family}`}>{column.label}</th>)}</tr>
           </thead>
@@ -357,7 +357,7 @@ parts.Result ??= function Result({ card, act, say }) {
   const row = card.total === 1 && card.columns.length > 4;
   const toggle = (name) => setOpen(open === name ? null : name);
   return (
-    <div className="tt-card tt-result" data-query={card.query_id}>
+    <div className="tt-card tt-result" data-query={card.query_id} role="group" aria-label={`Answer from ${card.database}`}>
       {card.badge && <div className={`tt-badge tt-badge-${card.badge.kind}`} title={card.badge.detail || ''}>{card.badge.text}</div>}
       {figure && <parts.Figure card={card} />}
       {card.chart?.kind === 'line' && <parts.Line chart={card.chart} />}
