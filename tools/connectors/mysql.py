@@ -190,7 +190,8 @@ class MySQLConnector:
                     await _rolled_back(wire, told)
                     raise _failure(error, seconds) from None
                 except AssistantError:
-                    await _rolled_back(wire, told)
+                    if not wire.unread:  # else the connection is given up, and the server told to end it
+                        await _rolled_back(wire, told)
                     raise
                 if not wire.unread:
                     await _rolled_back(wire, told or _TRACES.search(sql))

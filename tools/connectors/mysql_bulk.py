@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from struct import Struct
 from typing import Any
 
-from pymysql.err import raise_mysql_exception
+from pymysql.err import MySQLError, raise_mysql_exception
 
 from tools.connectors.mysql_wire import Wire
 from tools.errors import QueryFailed
@@ -34,7 +34,11 @@ async def pour_rows(
         fresh = await wire.read_raw()
         data = data + fresh if data else fresh
         weight += len(fresh)
-        found, data, more = _rows(data, len(fields))
+        try:
+            found, data, more = _rows(data, len(fields))
+        except MySQLError:
+            wire.end_raw()  # nothing follows an error
+            raise
         rows += found
         if rows and (weight >= BLOCK_BYTES or not more):
             block, rows, weight = lines(rows), [], 0

@@ -1,7 +1,7 @@
 """MySQL and MariaDB: reads that are bounded, killed and cannot write, as an account that can."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import aiomysql
 import pytest
 
-from tools.connectors.base import Address, ReadLimits
+from tools.connectors.base import Address, BulkReading, ReadLimits
 from tools.connectors.mysql import MySQLConnector
 from tools.errors import AssistantError, DatabaseUnreachable, QueryFailed, QueryTimedOut
 from tools.settings import Settings
@@ -30,6 +30,8 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
+LONGEST = 2**24
+"""Bytes of a value that the server makes, by its default."""
 ATTACKS = [
     "INSERT INTO t VALUES (99)",
     "WITH x AS (SELECT 1) DELETE FROM t",
@@ -253,3 +255,43 @@ async def test_what_an_account_may_do(
     finally:
         await reader.close()
         await table.execute(f"DROP USER {user}@'%'")
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        (
+            "SELECT IF(seq < 90000, repeat('x', 30), (SELECT 1 UNION SELECT seq)) FROM seq_1_to_100000",
+            "more than 1 row",
+        ),
+        ("SELECT IF(seq < 9000, repeat('x', 300), NULL) FROM seq_1_to_1000000", "max_allowed_packet"),
+        ("SELECT IF(seq < 9000, repeat('x', 300), NULL), 1 FROM seq_1_to_1000000", "max_allowed_packet"),
+    ],
+)
+async def test_a_fault_in_the_middle_of_a_bulk_read_is_told_at_once(my: MySQLConnector, sql: str, reason: str) -> None:
+    blocks: list[bytes] = []
+
+    async def sink(block: bytes) -> None:
+        blocks.append(block)
+
+    async with asyncio.timeout(60):
+        with pytest.raises(QueryFailed, match=reason):
+            await my.pour(BulkReading(sql, 600, b"\n".join), sink)
+        assert blocks and (await my.fetch("SELECT 7", short())).rows == ((7,),)
+
+
+@pytest.mark.parametrize("size", [0, 1, 250, 251, 65_535, 65_536, 2**24 - 6, 2**24 - 5, 2**24 - 4, 2**24, 24_000_000])
+async def test_a_bulk_read_of_rows_of_any_length(my: MySQLConnector, size: int) -> None:
+    got: list[int] = []
+
+    def lines(rows: Sequence[bytes]) -> bytes:
+        got.extend(len(row) for row in rows)
+        return b""
+
+    async def sink(_: bytes) -> None: ...
+
+    for columns in ([size], [size // 3, 0, size - size // 3]):
+        if max(columns) <= LONGEST:
+            texts = ", ".join(f"repeat('x', {length})" for length in columns)
+            await my.pour(BulkReading(f"SELECT {texts} FROM seq_1_to_3", 60, lines), sink)
+    assert set(got) == {size} and len(got) in (3, 6)
