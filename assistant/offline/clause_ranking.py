@@ -1,120 +1,16 @@
-"""Rules for groups, superlatives and orders: `per month`, `the oldest`, `sorted by`."""
+"""Rules for superlatives: `the oldest`, `the most Y`, `top 5`."""
 
 from dataclasses import replace
 
-from assistant.offline.clause_comparing import Comparing
+from assistant.offline.clause_grouping import Grouping
 from assistant.offline.clause_naming import SURELY
 from assistant.offline.grammar import Op, grammar
 from assistant.offline.mentions import Item
-from assistant.offline.sketch import Order, Pick, Subquery, Super, Test, Var
-
-AMOUNTS = frozenset(
-    {"high", "highest", "low", "lowest", "large", "largest", "big", "biggest", "small", "smallest", "most", "least"}
-)
-"""Words of orders that go by how much there is."""
+from assistant.offline.sketch import Pick, Subquery, Super, Test, Var
 
 
-class Ranking(Comparing):
-    """Rules for groups, superlatives and orders: `per month`, `the oldest`, `sorted by`."""
-
-    def on_group(self, item: Item, op: Op) -> None:  # noqa: C901, PLR0912  # one list of cases
-        """`for each X`, `per X`, `by X`."""
-        self.at += 1
-        if op.value == "with" or self._each_owns(op):
-            return
-        if op.value == "by" and self.sort_by and self.order_keys(False):
-            self.sort_by = False
-            return
-        if (
-            op.value in ("by", "each")
-            and item.text.lower() in ("by", "per")
-            and self.sketch.supers
-            and self._open_super()
-        ) and self.order_keys(self.sketch.supers[-1].descending):
-            return
-        if (
-            op.value == "by"
-            and not any(pick.agg or pick.measure for pick in self.sketch.picks)
-            and not self.sketch.tables
-        ):
-            return
-        if item.text.lower() == "by" and (self._agent(item) or self._by_name()):
-            return
-        self.take_distinct()
-        while self.peek().kind in ("column", "table"):
-            target = self.peek()
-            if (
-                target.kind == "table"
-                and target.alt
-                and target.alt[0].score >= target.score - 0.05
-                and " " in target.text
-            ):
-                target = replace(target, kind="column", links=target.alt)
-            if op.value == "by" and self._tested_after(1):
-                return
-            self.at += 1
-            if target.kind == "table" and self.peek().kind == "column" and self.peek().start == target.end:
-                owner = self.table(target)
-                var = self.column(self.peek())
-                var.near, var.tight = owner, True
-                self.at += 1
-            elif target.kind == "table":
-                weak = self.sketch.subject is None
-                var = self.table(target)
-                if weak:
-                    self.sketch.subject = None
-            else:
-                var = self.column(target)
-                self.near_of(var)
-            self.sketch.groups.append(Pick(var))
-            if (
-                (self._logic(self.peek(), "and") or self.peek().text == ",")
-                and self.peek(1).kind == "column"
-                and op.value == "by"
-            ) or (
-                self._logic(self.peek(), "and")
-                and self.peek(1).kind == "column"
-                and self.peek(2).kind == "op"
-                and self.peek(2).is_op("sign", "end")
-            ):
-                self.at += 1
-            else:
-                return
-        spoken = self.peek()
-        if spoken.is_op("bucket") and spoken.op:
-            bucket = Pick(Var("column", spoken.text, [], near=self.near, hint="time"), bucket=spoken.op.value)
-            self.sketch.groups.append(bucket)
-            self.at += 1
-
-    def _each_owns(self, op: Op) -> bool:
-        """True in `each dog's name`: every dog is shown, nothing is grouped."""
-        owner, possessive, owned = self.peek(), self.peek(1), self.peek(2)
-        shown = self.head and not any(pick.agg for pick in self.sketch.picks)
-        return op.value == "each" and shown and (owner.kind, possessive.text, owned.kind) == ("table", "'s", "column")
-
-    def _by_name(self) -> bool:
-        """True in `show the dog and its sire by name`: what is shown is named."""
-        named = self.peek().text.lower() in ("name", "names") and self.peek(1).is_op("end", "sign")
-        plain = self.head and not self.sort_by and not any(pick.agg for pick in self.sketch.picks)
-        self.at += named and plain
-        return named and plain
-
-    def _agent(self, item: Item) -> bool:
-        """True for `taught by`, `ordered by`: who did it, not a grouping."""
-        before = next((other for other in self.raw if other.end == item.start), None)
-        if before is None:
-            return False
-        return before.kind == "unknown" or before.is_op("fill") or bool(before.links and before.links[0].weak)
-
-    def _open_super(self) -> bool:
-        """True after `top 5 products`: `by revenue` says by what."""
-        pick = self.sketch.supers[-1].pick
-        return pick.var is None and not pick.agg and not pick.measure
-
-    def near_of(self, var: Var) -> None:
-        """A grouping column belongs to the table named last."""
-        if var.near is None:
-            var.near = self.near
+class Ranking(Grouping):
+    """Rules for superlatives: `the oldest`, `the most Y`, `top 5`."""
 
     def on_superlative(self, item: Item, op: Op) -> None:
         """`the oldest X`, `the most Y`, `top 5`."""
@@ -277,38 +173,6 @@ class Ranking(Comparing):
         self.picked([Pick(self.column(target), op.value)])
         return True
 
-    def _comes_first(self, item: Item) -> bool:
-        """`heaviest first`: an order, no ranking."""
-        if self.peek().text.lower() != "first" or not self.peek(1).is_op("end", "sign"):
-            return False
-        self.at += 1
-        self._implied_order(item.text)
-        return True
-
-    def _column_first(self, op: Op) -> bool:
-        """`the highest revenue first`: an order by what stands between."""
-        target = self.peek()
-        if target.kind != "column" or self.peek(1).text.lower() != "first" or not self.peek(2).is_op("end", "sign"):
-            return False
-        if not self._ordered_by(target):
-            return False
-        self.at += 2
-        var = self.column(target)
-        var.near = var.near or self.near
-        self.sketch.orders.append(Order(Pick(var), op.value == "max"))
-        return True
-
-    def _implied_order(self, text: str) -> bool:
-        """File the order of `newest first`, `from youngest to oldest`; False when no kind of column is implied."""
-        words = text.lower().split()
-        spans = [tuple(words[i:j]) for i in range(len(words)) for j in (i + 2, i + 1) if j <= len(words)]
-        op = next((op for span in spans for op in grammar().phrases.get(span, ()) if op.hint and not op.weak), None)
-        if op is None or op.kind != "superlative" or op.hint in grammar().measures:
-            return False
-        var = Var("column", op.hint, [], near=self.sketch.subject, hint=op.hint)
-        self.sketch.orders.append(Order(Pick(var), op.value == "max"))
-        return True
-
     def _ranks(self, owner: Item, item: Item) -> bool:
         """True for a column one may rank by, named with its table: `the lowest savings balance`."""
         return item.kind == "column" and item.start == owner.end and item.score >= SURELY and self._summable(item)
@@ -417,120 +281,5 @@ class Ranking(Comparing):
         if self.sketch.limit and count == 1:
             count, self.sketch.limit = self.sketch.limit, None
         self.sketch.supers.append(Super(pick, op.value == "max", count, count > 1, frequent=True))
-
-    def on_order(self, item: Item, op: Op) -> None:
-        """`sorted by X in descending order`."""
-        self.close_pending()
-        self.lack = None
-        self.at += 1
-        if op.value in ("up", "down", "alphabet"):
-            spot = self.at
-            self.skip("logic.of", "order.by", "group.by")
-            if op.value == "alphabet" and (way := self.peek().op) and way.kind == "order":
-                op = way  # `alphabetically descending by name`
-                self.at += 1
-                self.skip("logic.of", "order.by", "group.by")
-            if not self.order_keys(op.value == "down"):
-                self.at = spot
-                if not self.sketch.orders and self._implied_order(item.text):
-                    return
-                if self.sketch.orders:
-                    self.sketch.orders[-1].descending = op.value == "down"
-                else:
-                    amount = bool(set(item.text.lower().split()) & AMOUNTS)
-                    self.sketch.orders.append(Order(Pick(None), op.value == "down", amount))
-            return
-        self.skip("logic.of")
-        down = False
-        way = self.peek().op
-        if way and way.kind == "order" and way.value != "by":
-            down = way.value == "down"
-            self.at += 1
-            self.skip("logic.of", "group.by")
-        if not self.order_keys(down) and way and way.kind == "order" and way.value != "by" and not self.sketch.orders:
-            self.sketch.orders.append(Order(Pick(None), down))
-
-    def order_keys(self, down: bool) -> bool:
-        """The columns after `sorted by`; False when none stands there."""
-        any_key = False
-        self.skip("group.with", "distinct")
-        while True:
-            item = self.peek()
-            pick = self.order_pick(item)
-            if pick is None:
-                return any_key
-            any_key = True
-            self.sorting = True
-            while (
-                self.peek().kind == "column"
-                and pick.var
-                and {x.ref for x in self.peek().links[:1]} & {x.ref for x in pick.var.links}
-            ):
-                self.at += 1
-            order = Order(pick, down)
-            self.sketch.orders.append(order)
-            spot = 0
-            while self._logic(self.peek(spot), "is", "of") or self.peek(spot).text in (",", "("):
-                spot += 1
-            ahead = self.peek(spot)
-            if ahead.is_op("order") and ahead.op and ahead.op.value in ("up", "down"):
-                order.descending = ahead.op.value == "down"
-                for other in self.sketch.orders[:-1]:
-                    other.descending = other.descending or (order.descending and other.pick is order.pick)
-                self.at += spot + 1
-            elif ahead.is_op("superlative") and self.peek(spot + 1).is_op("end", "sign"):
-                order.descending = bool(ahead.op and ahead.op.value == "max")
-                self.at += spot + 1
-            if (self._logic(self.peek(), "and") or self.peek().text == ",") and self.order_like(self.peek(1)):
-                self.at += 1
-                continue
-            return True
-
-    def order_like(self, item: Item) -> bool:
-        """True when a sort key may begin here."""
-        return item.kind == "column" or item.is_op("aggregate", "measure")
-
-    def order_pick(self, item: Item) -> Pick | None:  # noqa: C901  # one list of cases
-        """One sort key."""
-        if item.is_op("superlative") and item.op and self.peek(1).kind == "column":
-            self.at += 1
-            item = self.peek()
-        if item.is_op("aggregate") and item.op:
-            self.at += 1
-            self.skip("logic.of")
-            target = self.peek()
-            if target.kind == "column":
-                self.at += 1
-                return Pick(self.column(target), item.op.value)
-            return Pick(None, item.op.value)
-        if item.is_op("ask") and item.op and item.op.value == "count":
-            self.at += 1
-            distinct = self.take_distinct()
-            target = self.peek()
-            if target.kind in ("table", "column"):
-                self.at += 1
-                var = self.var(target)
-                if target.kind == "table":
-                    self.sketch.tables.append(var)
-                return Pick(var, "count", distinct)
-            return Pick(None, "count")
-        if item.is_op("measure") and item.op:
-            self.at += 1
-            return Pick(None, "sum", measure=item.op.value)
-        if item.kind == "table" and self.peek(1).kind == "column":
-            owner = self.var(item)
-            self.at += 2
-            var = self.column(self.peek(-1))
-            var.near, var.tight = owner, True
-            return Pick(var)
-        if item.kind in ("column", "table"):
-            self.at += 1
-            var = self.var(item)
-            var.near = self.near
-            if self._logic(self.peek(), "of") and self.peek(1).kind == "table":
-                var.near, var.tight = self.var(self.peek(1)), True
-                self.at += 2
-            return Pick(var)
-        return None
 
     on_frequent = on_superlative

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from assistant.offline.clause_naming import Naming
+from assistant.offline.clause_counting import Counting
 from assistant.offline.grammar import Op, grammar
 from assistant.offline.mentions import Item, Link
 from assistant.offline.periods import Period
@@ -15,7 +15,7 @@ QUOTES = frozenset("\"'“‘`")
 OWNS = frozenset({"have", "has", "had", "'s", "own", "owns"})
 
 
-class Values(Naming):
+class Values(Counting):
     """Rules for values, texts, periods and missing values: what a column is tested for."""
 
     def on_value(self, item: Item) -> None:
