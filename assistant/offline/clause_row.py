@@ -91,12 +91,21 @@ class Row:
         prior = self.peek(-1)
         if prior.kind == "table" or (prior.text == "'s" and self.peek(-2).kind == "table"):
             var.near, var.tight = self.near, True
+        elif (grouped := self._its(item)) is not None:
+            var.near, var.tight = grouped, True
         elif not self.head or self.second:
             var.near = self.near
         elif (prior.text == "," or self._logic(prior, "and")) and self.sketch.picks and self.fresh:
             last = self.sketch.picks[-1].var
             var.near = last.near if last and last.tight else None
         return var
+
+    def _its(self, item: Item) -> Var | None:
+        """`for each breed show its name`: the thing that the groups are of."""
+        word = next((other.text.lower() for other in self.raw if other.end == item.start), "")
+        group = self.sketch.groups[0].var if len(self.sketch.groups) == 1 else None
+        own = word.split()[-1:] in (["its"], ["their"]) and not self.sketch.picks
+        return group if own and self.head and group is not None and group.kind == "table" else None
 
     def add_test(self, test: Test) -> None:
         """File a test: in the negation that is open, or in the question."""
