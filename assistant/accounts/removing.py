@@ -64,8 +64,8 @@ def _count(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
-async def holdings(box: Toolbox, actor: Actor, name: str) -> Holdings:
-    """Count what the workspace in hand holds, for an admin of it; NotFound names those one belongs to."""
+async def holdings(box: Toolbox, actor: Actor, name: str | None = None) -> Holdings:
+    """Count what the workspace in hand holds, for an admin of it; with a `name`, only if it is called so."""
     team = (await _administered(box, actor, name))[0]
     async with box.store.begin_for_all() as session:
         return await _counted(session, team)
@@ -98,10 +98,10 @@ async def remove_workspace(box: Toolbox, actor: Actor, name: str, *, approved_by
     return gone
 
 
-async def _administered(box: Toolbox, actor: Actor, name: str) -> tuple[Team, list[Team]]:
+async def _administered(box: Toolbox, actor: Actor, name: str | None) -> tuple[Team, list[Team]]:
     """The workspace in hand, if it is called so and the person is its admin, and the others they belong to."""
     teams = await list_workspaces(box, actor)
-    found = next((team for team in teams if team.name == name), None)
+    found = next((team for team in teams if (team.name == name if name is not None else team.chosen)), None)
     if found is None:
         raise NotFound(f"You belong to no workspace {name!r}; yours: {', '.join(team.name for team in teams)}.")
     may_manage(actor, "remove workspaces")

@@ -26,13 +26,13 @@ async def test_it_is_said_then_done_and_kept_elsewhere(toolbox: Toolbox, actor: 
     async with aviary(toolbox, actor) as owned, aviary(toolbox, stranger) as theirs:
         before = await stands(toolbox, stranger, theirs)
         async with client(toolbox, actor) as rest:
-            told = await rest.get(f"/workspaces/{owned.workspace}")
+            told = await rest.get("/workspaces/chosen")
             assert told.json()["databases"] == 1 and told.json()["documents"] == 1
-            asked = await rest.delete(f"/workspaces/{owned.workspace}")
+            asked = await rest.delete("/workspaces/chosen")
             assert asked.status_code == 409
             assert f"This removes the workspace '{owned.workspace}' of 1 member: 1 database, 1 document" in asked.text
             assert await left(toolbox, actor) > {"tabletalk.databases", "tabletalk.queries", "tabletalk.audit"}
-            done = await rest.delete(f"/workspaces/{owned.workspace}", params={"approved": True})
+            done = await rest.delete("/workspaces/chosen", params={"approved": owned.workspace})
             assert (done.status_code, done.json()["stranded"]) == (200, 0)
         assert await left(toolbox, actor) == set()
         assert await stands(toolbox, stranger, theirs) == before

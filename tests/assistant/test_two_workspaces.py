@@ -205,8 +205,8 @@ ROUTES: dict[str, Any] = {
     "DELETE /users/{name}": None,
     "GET /workspaces": None,
     "POST /workspaces": {"name": "{workspace}"},
-    "GET /workspaces/{workspace}": None,
-    "DELETE /workspaces/{workspace}": None,
+    "GET /workspaces/chosen": None,
+    "DELETE /workspaces/chosen": None,
     "PUT /workspaces/chosen": {"name": "{workspace}"},
     "GET /keys": None,
     "POST /keys": {"name": "mine"},
@@ -232,6 +232,7 @@ OTHERWISE = {
     "GET /documents": {404},  # nothing is synced
     "POST /users": {409},  # names are everybody's, and the name is taken
     "POST /workspaces": {409},
+    "DELETE /workspaces/chosen": {409},  # their own; and it was not approved
     "PUT /auth/password": {422},
     "POST /auth/token": {401},
     "POST /auth/refresh": {401},

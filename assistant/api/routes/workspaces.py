@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from assistant import accounts
@@ -14,9 +14,6 @@ from assistant.api.person import Box, Person
 from tools.errors import Conflict
 
 router = APIRouter(prefix="/workspaces", tags=["workspaces"], route_class=KeepingRoute)
-
-
-Name = Annotated[str, Path(max_length=200)]
 
 
 class Named(Body):
@@ -37,25 +34,23 @@ async def create_workspace(box: Box, person: Person, body: Named) -> Team:
     return await accounts.create_workspace(box, person, body.name)
 
 
-@router.get("/{workspace}")
-async def get_workspace(box: Box, person: Person, workspace: Name) -> Holdings:
+@router.get("/chosen")
+async def get_workspace(box: Box, person: Person) -> Holdings:
     """Count what the workspace in hand holds, for its admins: what would go with it."""
-    return await accounts.holdings(box, person, workspace)
+    return await accounts.holdings(box, person)
 
 
-@router.delete("/{workspace}")
+@router.delete("/chosen")
 async def remove_workspace(
     box: Box,
     person: Person,
-    workspace: Name,
-    approved: Annotated[bool, Query(description="Whether what goes was read and approved.")] = False,
+    approved: Annotated[str, Query(max_length=200, description="Its name, once what goes was read and approved.")] = "",
 ) -> Holdings:
     """Remove the workspace in hand with all it holds; not approved, it answers what would go, and nothing is done."""
-    if not approved:
-        raise Conflict(
-            f"{await accounts.holdings(box, person, workspace)} Send it again with `approved=true` to do so."
-        )
-    return await accounts.remove_workspace(box, person, workspace, approved_by=person.user_id)
+    what = await accounts.holdings(box, person)
+    if approved != what.name:
+        raise Conflict(f"{what} Send it again with its name as `approved` to do so.")
+    return await accounts.remove_workspace(box, person, what.name, approved_by=person.user_id)
 
 
 @router.put("/chosen")
