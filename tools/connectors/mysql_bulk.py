@@ -31,9 +31,9 @@ async def pour_rows(
     rows: list[bytes] = []
     data, more, weight = b"", True, 0
     while more:
-        fresh = await wire.read_raw()
-        data = data + fresh if data else fresh
-        weight += len(fresh)
+        weight -= len(data)
+        data = await _further(wire, data)
+        weight += len(data)
         try:
             found, data, more = _rows(data, len(fields))
         except MySQLError:
@@ -44,6 +44,19 @@ async def pour_rows(
             block, rows, weight = lines(rows), [], 0
             await sink(block)
     wire.end_raw()
+
+
+async def _further(wire: Wire, data: bytes) -> bytes:
+    """What was left over and what comes behind it: of a packet that has begun all, so that it is joined but once."""
+    end = 0
+    while end + HEADER <= len(data):
+        end += HEADER + (_header(data, end)[0] & LONGEST_PACKET)
+    pieces, missing = [data], end - len(data)
+    while True:
+        pieces.append(await wire.read_raw())
+        missing -= len(pieces[-1])
+        if missing <= 0:
+            return b"".join(pieces)
 
 
 def _rows(data: bytes, count: int) -> tuple[list[bytes], bytes, bool]:
