@@ -144,7 +144,7 @@ class MySQLConnector:
     async def withheld(self, schema: str, table: str) -> str | None:
         """Say why the account may not read a table; see base.Withholder.
 
-        An account that holds no right on the whole database is told the same of a table that is gone.
+        An account that holds no right on it at all is told the same of a table that is gone.
         """
         names = ".".join(f"`{name.replace('`', '``')}`" for name in (schema, table))
         async with self._reading(self._settings.query_seconds) as wire:

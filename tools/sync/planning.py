@@ -13,6 +13,7 @@ from tools.reach import Reach, reach
 from tools.schemas import TableChange, TrainedTable, catalog
 from tools.schemas.drift import compare
 from tools.schemas.matching import any_matches, chosen, is_everything, name_fits, patterns
+from tools.schemas.tables import known
 from tools.settings import Settings
 from tools.sync.options import SyncOptions
 from tools.sync.plan import PlanChanges, SyncPlan, derive
@@ -38,6 +39,10 @@ class Source:
     now: datetime
     seen: Reach
     """What the person sees of it; an admin, who keeps the policies, is not held to them here."""
+    whole: frozenset[str] = frozenset()
+    """Qualified names of all its tables, those too that the person does not see."""
+    expected: tuple[str, ...] = ()
+    """Qualified names of tables that were there when the job was started."""
 
     @property
     def catalog(self) -> tuple[TableSchema, ...]:
@@ -45,7 +50,7 @@ class Source:
         return tuple(table.shape for table in self.tables)
 
     def asked(self, tables: str | Sequence[str]) -> list[TrainedTable]:
-        """The tables that names or patterns mean; NotFound names near ones of a name that was never synced either."""
+        """The tables that names or patterns mean; NotFound names near ones of a name that means no other either."""
         wanted, missing = patterns(tables), self.missing(tables)
         if is_everything(wanted):
             return [table for table in self.tables if table.shape.kind not in VIEWS]
@@ -64,16 +69,19 @@ class Source:
         return parted
 
     def missing(self, tables: str | Sequence[str]) -> list[str]:
-        """Qualified names of tables that have been synced and are not to be seen any more, of those meant."""
+        """Qualified names of tables that have been synced, or were expected, and are not to be seen, of those meant."""
         wanted = patterns(tables)
-        there = {table.shape.qualified_name for table in self.tables}
+        synced = [name for name in self.states if self.synced(name)]
         return [
             name
-            for name, state in self.states.items()
-            if name not in there
-            and (state.synced_at is not None or state.resume is not None)
-            and (is_everything(wanted) or any(name_fits(pattern, name) for pattern in wanted))
+            for name in dict.fromkeys((*synced, *self.expected))
+            if name not in self.whole and (is_everything(wanted) or any(name_fits(pattern, name) for pattern in wanted))
         ]
+
+    def synced(self, name: str) -> bool:
+        """Whether documents of the table may be there."""
+        state = self.states.get(name)
+        return state is not None and (state.synced_at is not None or state.resume is not None)
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,8 @@ async def look(box: Toolbox, actor: Actor, database: str) -> Source:
         changes = await read_changes(session, actor.workspace_id, found.id)
         states = await read_states(session, actor.workspace_id, found.id)
     seen = Reach() if actor.role == "admin" else await reach(box, actor, database)
-    return Source(found, connector, tables, changes, states, datetime.now(UTC), seen)
+    whole = frozenset(table.shape.qualified_name for table in (await known(box, actor, database, unseen=True)).tables)
+    return Source(found, connector, tables, changes, states, datetime.now(UTC), seen, whole)
 
 
 async def plan_task(settings: Settings, source: Source, table: TrainedTable, options: SyncOptions) -> Task:

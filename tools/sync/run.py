@@ -1,6 +1,7 @@
 """The runner of sync jobs: each table in turn, chunk by chunk, so that what is committed stays and is built on."""
 
 import re
+from dataclasses import replace
 
 import structlog
 
@@ -9,6 +10,7 @@ from tools.connectors.base import bare_names
 from tools.errors import AssistantError, Conflict, DatabaseUnreachable, QueryFailed, StoreUnavailable
 from tools.jobs import Claim, ClaimLost, Outcome
 from tools.jobs.patience import patiently
+from tools.schemas.matching import is_everything, patterns
 from tools.sync import deletes
 from tools.sync.load import Counts, Destination
 from tools.sync.merging import merging
@@ -37,7 +39,7 @@ async def run_sync(box: Toolbox, claim: Claim) -> Outcome:
     name = await databases.name_of(box, actor, claim.job.database_id)
     await claim.progress(0, f"looking at {name}")
     await schemas.refresh(box, actor, name)
-    source = await look(box, actor, name)
+    source = replace(await look(box, actor, name), expected=tuple(arguments.get("names", ())))
     run = Run(box, claim, source, options, Report(name))
     wanted = arguments.get("tables", "*")
     tasks = await _tasks(run, wanted)
@@ -101,14 +103,18 @@ def _with_advice(reason: str) -> str:
 
 
 async def _gone(run: Run, wanted: str) -> None:
-    """Deal with synced tables that are not to be seen any more.
+    """Deal with tables that are not to be seen any more.
 
     The documents of one that is gone are marked; those of one that the account may not read are kept, and it failed.
+    One that was asked for by name and never synced has failed in either case.
     """
     for name in run.source.missing(wanted):
         schema, _, table = name.partition(".")
         if reason := await run.source.connector.withheld(schema, table):
             await _failed(run, name, QueryFailed(reason))
+        elif not run.source.synced(name):
+            if not is_everything(patterns(wanted)):
+                await _failed(run, name, QueryFailed("It was there when the sync was asked for, and is not any more."))
         elif run.options.deletes == "off":
             await _keep_gone(run, name)
         else:

@@ -79,9 +79,13 @@ def test_a_database_is_registered_synced_broken_mended_and_scheduled(page: Page,
     say(page, "sync everything from depot")
     expect(page.get_by_text("lost email").last).to_be_visible(timeout=60_000)
     expect(page.locator(".tt-counts", has_text="deleted 40")).to_be_visible()
+    page.get_by_role("button", name="See difference").last.click()
+    expect(page.locator(".tt-drift").last).to_contain_text("What changed in depot")
+    expect(page.locator(".tt-drift tbody tr").last).to_contain_text("email")
 
     say(page, "sync orders and customers from depot every night at 2, only the last 18 months")
     expect(last_card(page)).to_contain_text("every day at 02:00")
+    expect(last_card(page)).to_contain_text("only the last 18 months")
     page.get_by_role("button", name="Not now").click()
     say(page, "pause the nightly sync")
     expect(last_card(page)).to_contain_text("Paused")

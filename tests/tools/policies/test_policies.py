@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import registered
 from tools import jobs, policies, queries, schemas, sync
 from tools.errors import Invalid, NotAllowed, NotFound, QueryRejected
+from tools.sync.planning import look
 from tools.toolbox import Actor, Toolbox
 
 SHOP = """
@@ -208,6 +209,19 @@ async def test_no_sync_counts_rows_that_are_not_seen(toolbox: Toolbox, actor: Ac
     with pytest.raises(NotAllowed, match="only a part"):
         await sync.start_sync(toolbox, editor, firm, "staff", of_the_south)
     assert (await sync.preview(toolbox, actor, firm, "staff", of_the_south)).tables[0].error is None
+
+
+async def test_a_table_that_is_not_seen_is_not_taken_for_gone_by_a_sync(
+    toolbox: Toolbox, actor: Actor, firm: str
+) -> None:
+    job = await sync.start_sync(toolbox, actor, firm, "staff")
+    await jobs.attempt(toolbox, job.id, lambda _: sync.run_sync)
+    editor = actor.model_copy(update={"role": "editor"})
+    await policies.add_policy(toolbox, actor, firm, "staff", hidden=True, role="editor")
+    source = await look(toolbox, editor, firm)
+    assert "public.staff" in source.states
+    assert "public.staff" not in [table.shape.qualified_name for table in source.asked("*")]
+    assert source.missing("*") == []
 
 
 @pytest.mark.parametrize(

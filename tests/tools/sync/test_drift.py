@@ -109,3 +109,17 @@ async def test_a_table_that_may_not_be_read_any_more_has_failed_and_keeps_its_do
         again = await work(toolbox, actor, await jobs.retry(toolbox, actor, job.id))
         assert (again.state, again.error) == ("succeeded", None)
         assert len(await documents(toolbox, actor)) == 5
+
+
+@pytest.mark.parametrize("blow", ["REVOKE SELECT ON orders FROM {role}", "DROP TABLE orders"])
+async def test_a_table_that_vanishes_before_its_first_sync_does_not_stop_the_others(
+    toolbox: Toolbox, actor: Actor, source: Source, blow: str
+) -> None:
+    await source.run(ORDERS)
+    async with reader(toolbox, actor, source, ("customers", "orders")) as role:
+        job = await sync.start_sync(toolbox, actor, "narrow", "orders, customers")
+        await source.run(blow.format(role=role))
+        ended = await work(toolbox, actor, job)
+    assert (ended.state, told(ended)) == ("partial", {"read": 2, "new": 2}), ended.error
+    reason = "is not any more" if "DROP" in blow else "permission denied for table orders. Grant SELECT"
+    assert reason in (ended.error or "")
