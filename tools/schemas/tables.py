@@ -71,6 +71,11 @@ class Known(Frozen):
         """The name of one of its tables."""
         return self.tables[self.numbers[table]].shape.name
 
+    def cut(self, tables: tuple[TrainedTable, ...], notes: tuple[Note, ...]) -> "Known":
+        """The same with fewer tables and notes, of which nothing is carried over that was counted of all."""
+        kept = {name: getattr(self, name) for name in Known.model_fields}
+        return Known(**{**kept, "tables": tables, "notes": notes})
+
     @property
     def general_notes(self) -> tuple[str, ...]:
         """The notes about the database as a whole."""
@@ -110,7 +115,7 @@ def seen(about: Known, reach: Reach) -> Known:
     tables = tuple(_less(table, rules[table.id], parted=bool(reach.session)) for table in shown)
     names = {table.shape.qualified_name for table in tables}
     notes = tuple(note for note in about.notes if note.table is None or note.table in names)
-    return Known(**{**dict(about), "tables": tables, "notes": notes})
+    return about.cut(tables, notes)
 
 
 def inside(about: Known, schemas: Collection[str]) -> Known:
@@ -120,7 +125,7 @@ def inside(about: Known, schemas: Collection[str]) -> Known:
     tables = tuple(table for table in about.tables if table.shape.schema_name in schemas)
     names = {table.shape.qualified_name for table in tables}
     notes = tuple(note for note in about.notes if note.table is None or note.table in names)
-    return Known(**{**dict(about), "tables": tables, "notes": notes})
+    return about.cut(tables, notes)
 
 
 def _less(table: TrainedTable, rule: Rule, *, parted: bool) -> TrainedTable:

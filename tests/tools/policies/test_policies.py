@@ -110,6 +110,17 @@ async def test_only_the_tables_of_a_key_are_there(toolbox: Toolbox, actor: Actor
     assert (await schemas.retrieve(toolbox, elsewhere, "staff by region")).tables == ()
 
 
+async def test_what_one_person_looked_up_of_all_tables_is_not_carried_to_who_sees_fewer(
+    toolbox: Toolbox, actor: Actor, firm: str, viewer: Actor
+) -> None:
+    await policies.add_policy(toolbox, actor, firm, "*", hidden=True, role="viewer")
+    await north(toolbox, actor, firm)
+    await schemas.retrieve(toolbox, actor, "staff by region")  # counts the tables and follows their links
+    assert [table.shape.name for table in await schemas.catalog(toolbox, viewer, firm)] == ["staff"]
+    found = await schemas.retrieve(toolbox, viewer, "staff by region")
+    assert [one.table.shape.name for one in found.tables] == ["staff"]
+
+
 async def test_models_are_shown_nothing_of_rows_that_are_not_seen(
     toolbox: Toolbox, actor: Actor, viewer: Actor, firm: str
 ) -> None:
