@@ -121,6 +121,9 @@ class Numbers(Comparing):
                 self.either = False
                 self.add_test(Test(Pick(var), "=", more))
                 return
+        year = isinstance(number, int) and 1900 <= number <= 2100 and self.peek().kind not in ("table", "column")
+        if placed and year and self.pending is not None and not self._dated(self.pending):
+            self.pending = None
         suffix = self.peek().op
         if (
             suffix
@@ -132,9 +135,6 @@ class Numbers(Comparing):
             self.at += 1
             self.compare(op, "", number)
             return
-        year = isinstance(number, int) and 1900 <= number <= 2100 and self.peek().kind not in ("table", "column")
-        if placed and year and self.pending is not None and not self._dated(self.pending):
-            self.pending = None
         if self.pending is not None and (
             self.peek(-2).kind in ("column", "table")
             or self._logic(self.peek(-2), "is", "relative")

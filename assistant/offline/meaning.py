@@ -58,7 +58,8 @@ class Meaning:
         people = grammar().persons
 
         def person(name: str) -> bool:
-            return self.lexicon.tables[name].words[-1].lemma in people
+            word = self.lexicon.tables[name].words[-1].lemma
+            return word in people or word.removesuffix("s") in people
 
         if person(table) or part(table):
             return table

@@ -41,6 +41,8 @@ ASK = 0.18
 """Below this confidence the readings are offered instead of an answer."""
 NEIGHBOURS = 16
 """Readings that are held against one another."""
+_BEHIND = frozenset({"from", "to", "at", "into", "in", "on", "through"})
+"""Words behind a verb that say where or when."""
 LONGEST = 2_000
 """Characters of a question that are read."""
 
@@ -369,6 +371,8 @@ def _is_verb(items: Sequence[Item], place: int) -> bool:
         return False
     if place + 1 < len(items) and items[place + 1].is_op("compare", "superlative"):
         return True
+    if before.endswith("s") and place + 1 < len(items) and items[place + 1].text.lower() in _BEHIND:
+        return True  # `trains leave from X`
     after = items[place + 1].text.lower() if place + 1 < len(items) else ""
     asked = any(set(item.text.lower().split()) & grammar().auxiliaries for item in items[:place])
     return asked or after in grammar().objects

@@ -245,3 +245,74 @@ def test_a_noun_that_only_an_id_bears_means_the_rows() -> None:
     best = read("What are the names of all customers?", bank, "postgres", TODAY).best
 
     assert best is not None and best.sql == "SELECT name FROM accounts"
+
+
+LINES = (
+    table(
+        "stations",
+        {"code": "text", "station_name": "text", "town": "text"},
+        values={"code": ("LDS", "GLC"), "town": ("Leeds", "Glasgow")},
+    ),
+    table("carriers", {"carrier_id": "number", "carrier": "text"}, values={"carrier_id": ("1", "2", "3")}),
+    table(
+        "trains",
+        {"train_no": "number", "source_station": "text", "dest_station": "text", "carrier": "number", "year": "text"},
+        {"source_station": "stations.code", "dest_station": "stations.code"},
+        {
+            "source_station": ("LDS", "GLC"),
+            "dest_station": ("LDS", "GLC"),
+            "year": ("2014", "2015"),
+            "carrier": ("1", "2"),
+        },
+    ),
+    table(
+        "repairs",
+        {"repair_id": "number", "mechanic_id": "number", "cost": "number", "paid_date": "date", "remark": "text"},
+        {"mechanic_id": "mechanics.mechanic_id"},
+    ),
+    table("mechanics", {"mechanic_id": "number", "name": "text", "age": "number", "town": "text"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        # either end of a way
+        ("How many trains arrive in Glasgow?", ["dest_station", "town = 'Glasgow'"]),
+        ("trains that leave from LDS", ["source_station = 'LDS'"]),
+        (
+            "How many trains leave from Leeds and arrive in Glasgow?",
+            ["source_station.town = 'Leeds'", "destination_station.town = 'Glasgow'"],
+        ),
+        # a number called like a table refers to it, with no key declared
+        ("Which carriers have at least 2 trains?", ["trains.carrier = carriers.carrier_id", "COUNT(*) >= 2"]),
+        # years kept as text, those with none, who did it
+        ("How many trains ran in 2014 or 2015?", ["year = '2014' OR", "year = '2015'"]),
+        ("How many trains ran in 2015 or later?", ["year >= '2015'"]),
+        (
+            "How many repairs did each mechanic do, including those with none?",
+            ["LEFT JOIN repairs", "COUNT(repairs.repair_id)"],
+        ),
+        ("Who did the most repairs?", ["mechanics.name", "ORDER BY COUNT(*) DESC"]),
+        # bounds that no row keeps at once, what is written in a column, what is not done
+        (
+            "towns with a mechanic older than 60 and one younger than 30",
+            ["town IN (SELECT town", "age > 60", "age < 30"],
+        ),
+        ("repairs that have 'oil' in their remark", ["remark ILIKE '%oil%'"]),
+        ("Which repairs are unpaid?", ["paid_date IS NULL"]),
+        ("repairs costing between 50 and 70", ["cost >= 50", "cost <= 70"]),
+        # orders by what stands before `first`
+        ("names of mechanics, the highest age first", ["ORDER BY age DESC NULLS LAST"]),
+    ],
+)
+def test_trains_and_repairs_are_read_as_meant(question: str, parts: list[str]) -> None:
+    best = read(question, LINES, "postgres", TODAY).best
+    made = best.sql if best else ""
+    assert all(part in made for part in parts), made
+
+
+@pytest.mark.parametrize("question", ["Which repairs were praised the most?", "Which trains were delayed the most?"])
+def test_a_deed_that_nothing_tells_of_is_not_answered_surely(question: str) -> None:
+    best = read(question, LINES, "postgres", TODAY).best
+    assert best is None or best.confidence < 0.5
