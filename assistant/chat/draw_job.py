@@ -20,7 +20,7 @@ def props(job: Job) -> dict[str, Any]:
         "stage": words.stage(job),
         "counts": words.counts(job),
         "tables": [table.model_dump() for table in words.tables(job)],
-        "reason": job.error,
+        "reason": words.reason(job),
         "at": at.isoformat(),
         "exact": f"{at.astimezone():%d %B %Y, %H:%M:%S %Z}",
         "can_cancel": job.state in ("queued", "running"),

@@ -14,7 +14,17 @@ from tools.databases.health import try_address
 from tools.databases.rows import ALL, find, find_target, in_sight, shown
 from tools.errors import Conflict, Invalid, NotAllowed, NotFound
 from tools.rights import may_change
-from tools.store.models import LIVE_STATES, DatabaseRow, ExampleRow, JobRow, Member, NoteRow, ScheduleRow, TableRow
+from tools.store.models import (
+    LIVE_STATES,
+    DatabaseRow,
+    DocumentRow,
+    ExampleRow,
+    JobRow,
+    Member,
+    NoteRow,
+    ScheduleRow,
+    TableRow,
+)
 from tools.toolbox import Actor, Toolbox
 
 
@@ -27,6 +37,7 @@ class Forgotten(Frozen):
     notes: int
     examples: int
     schedules: int = 0
+    documents: int = 0
 
     @property
     def parts(self) -> str:
@@ -35,6 +46,7 @@ class Forgotten(Frozen):
         said += [_count(self.notes, "note")] if self.notes else []
         said += [_count(self.examples, "verified example")] if self.examples else []
         said += [_count(self.schedules, "schedule")] if self.schedules else []
+        said += [_count(self.documents, "synced document")] if self.documents else []
         return f"{', '.join(said[:-1])} and {said[-1]}"
 
     def __str__(self) -> str:
@@ -168,6 +180,7 @@ async def _counted(session: AsyncSession, row: DatabaseRow) -> Forgotten:
     notes = await session.scalar(select(func.count()).where(NoteRow.database_id == row.id))
     examples = await session.scalar(select(func.count()).where(ExampleRow.database_id == row.id))
     schedules = await session.scalar(select(func.count()).where(ScheduleRow.database_id == row.id))
+    documents = await session.scalar(select(func.count()).where(DocumentRow.database_id == row.id))
     return Forgotten(
         name=row.name,
         tables=tables[0],
@@ -175,6 +188,7 @@ async def _counted(session: AsyncSession, row: DatabaseRow) -> Forgotten:
         notes=notes or 0,
         examples=examples or 0,
         schedules=schedules or 0,
+        documents=documents or 0,
     )
 
 

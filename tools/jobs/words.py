@@ -102,6 +102,15 @@ def _labels(job: Job) -> dict[str, str]:
     return bare_names([*names, *([job.counts["table"]] if job.counts.get("table") else [])])
 
 
+def reason(job: Job) -> str | None:
+    """Why it did not go well, but for what the lines of its tables say."""
+    said = job.error
+    for line in tables(job):
+        if said and line.reason:
+            said = re.sub(rf"{re.escape(f'{line.label} failed: {line.reason}')}\.? ?", "", said)
+    return said.strip() or None if said else None
+
+
 def amount(job: Job) -> str:
     """`27 of 42 tables · 4 s left`, `190,112 of 311,000 rows · 48,300 rows/s · 3 s left`, as far as the job tells."""
     parts = []

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, text
 
 from tools import jobs, schemas
+from tools.connectors.base import bare_names
 from tools.databases import Target
 from tools.errors import Conflict, TooMany
 from tools.jobs import Job
@@ -40,6 +41,8 @@ async def start_sync(
     for table in source.asked(wanted):
         source.check_parts(table.shape, options or SyncOptions())
     names = sorted([*(table.shape.qualified_name for table in source.asked(wanted)), *source.missing(wanted)])
+    bare = {full.lower(): name for full, name in bare_names(one.qualified_name for one in source.catalog).items()}
+    shown = [bare.get(pattern, pattern) for pattern in wanted]
     arguments = {
         "tables": list(wanted),
         "names": names,
@@ -49,7 +52,7 @@ async def start_sync(
         await session.execute(ONE_AT_A_TIME, {"database": str(source.database.id)})
         await _check_free(box, actor, source.database, names)
         return await jobs.start(
-            box, actor, "sync", target_of(database, wanted), database_id=source.database.id, arguments=arguments
+            box, actor, "sync", target_of(database, shown), database_id=source.database.id, arguments=arguments
         )
 
 

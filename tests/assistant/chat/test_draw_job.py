@@ -101,6 +101,9 @@ def test_tables_are_told_one_by_one_and_a_failed_one_may_be_tried_again() -> Non
     }
     drawn = props(job(kind="sync", state="partial", counts={"tables": told}))
     orders, stock = drawn["tables"]
+    both = "orders finished: 12 rows read. stock failed: permission denied for table stock."
+    again = props(job(kind="sync", state="partial", counts={"tables": told}, error=both))
+    assert again["reason"] == "orders finished: 12 rows read."  # the rest stands beside its button
     assert (drawn["mode"], orders["label"], stock["label"]) == ("incremental", "orders", "stock")
     assert (orders["words"], orders["told"]) == ("read 12 · new 2", "incremental by updated_at")
     assert (orders["reason"], orders["can_retry"]) == (None, False)

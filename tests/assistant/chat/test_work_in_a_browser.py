@@ -71,7 +71,7 @@ def test_a_database_is_registered_synced_broken_mended_and_scheduled(page: Page,
     expect(card).to_contain_text("division by zero")
     change(site.source, "CREATE OR REPLACE VIEW bad AS SELECT id, id - id AS ratio FROM customers")
     card.get_by_role("button", name="Retry bad").click()
-    expect(page.locator(".tt-job-title", has_text="Sync depot.public.bad")).to_be_visible()
+    expect(page.locator(".tt-job-title", has_text="Sync depot.bad")).to_be_visible()
     expect(ended(page, "succeeded")).to_contain_text("new 30")
 
     # A column goes: it is told at once, below the card that stands open.

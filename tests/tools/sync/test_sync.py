@@ -2,7 +2,7 @@
 
 from tests.tools.schemas.conftest import Source
 from tests.tools.sync.conftest import documents, run_sync, told
-from tools import sync
+from tools import databases, sync
 from tools.toolbox import Actor, Toolbox
 
 ORDERS = """
@@ -92,3 +92,12 @@ async def test_a_clock_that_was_ahead_for_a_while_hides_nothing(toolbox: Toolbox
     await source.run("UPDATE stock SET amount = 12, updated_at = CURRENT_TIMESTAMP WHERE id = 1")
     quiet = await run_sync(toolbox, actor)
     assert told(quiet)["changed"] == 1 and "future" not in quiet.stage
+
+
+async def test_what_forgetting_a_database_takes_along_is_counted(
+    toolbox: Toolbox, actor: Actor, source: Source
+) -> None:
+    await source.run(ORDERS)
+    await run_sync(toolbox, actor)
+    said = await databases.consequence_of_forgetting(toolbox, actor, "shop")
+    assert "5 synced documents" in said and "not touched" in said
