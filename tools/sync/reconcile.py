@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.connectors.base import BulkReader, Connector, ReadLimits
-from tools.errors import QueryFailed
+from tools.errors import QueryFailed, QueryTimedOut
 from tools.store.session import Store
 from tools.sync import deletes
 from tools.sync.load import Counts, Destination
@@ -46,6 +46,16 @@ class Compared:
     """What the next run may compare the source with, where nothing is in doubt."""
 
 
+async def summed(box: Toolbox, connector: Connector, selection: Selection) -> tuple[int, str] | None:
+    """Rows the table has at the source, and the sums of their keys; None where the source cannot tell in time."""
+    tally = tally_of(selection.dialect, selection.plan, selection.shape)
+    try:
+        row = (await connector.fetch(_whole(selection).unordered(tally.whole), _limits(box))).rows[0]
+    except (QueryFailed, QueryTimedOut):
+        return None
+    return int(row[0]), _joined(row)
+
+
 async def compare(
     box: Toolbox, connector: Connector, where: Destination, selection: Selection, before: str | None, *, some: bool
 ) -> Compared:
@@ -55,12 +65,11 @@ async def compare(
     changed since. With `some`, documents are those of a part of the table, and that none has lost its row is all that
     can be told. QueryTimedOut when the source takes too long to sum up.
     """
-    limits = ReadLimits(seconds=box.settings.query_seconds, rows=20_000, cell_bytes=1000, total_bytes=10_000_000)
-    whole = replace(selection, conditions=(), order="", part="")
+    limits, whole = _limits(box), _whole(selection)
     tally = tally_of(selection.dialect, selection.plan, selection.shape)
     try:
         row = (await connector.fetch(whole.unordered(tally.whole), limits)).rows[0]
-        sums = " ".join(str(value) for value in row)
+        sums = _joined(row)
         if sums == before:
             return Compared(sums=sums)
         if some:
@@ -74,6 +83,18 @@ async def compare(
         return Compared(Doubt(late=not some))
     here = await _stored(box.store, where, tally)
     return _differing(tally, {str(part): _alike(sums) for part, *sums in there.rows}, here, sums)
+
+
+def _limits(box: Toolbox) -> ReadLimits:
+    return ReadLimits(seconds=box.settings.query_seconds, rows=20_000, cell_bytes=1000, total_bytes=10_000_000)
+
+
+def _whole(selection: Selection) -> Selection:
+    return replace(selection, conditions=(), order="", part="")
+
+
+def _joined(sums: Sequence[Any]) -> str:
+    return " ".join(str(value) for value in sums)
 
 
 def _differing(
@@ -120,8 +141,7 @@ async def settle(
     hard: bool,
 ) -> Counts:
     """Mark (or remove) documents whose row is gone, and bring rows that have none; gives what became of them."""
-    whole = replace(selection, conditions=(), order="", part="")
-    within = ""
+    whole, within = _whole(selection), ""
     if doubt.parts is not None and doubt.tally is not None and not hard:
         parts = ", ".join(f"'{part}'" for part in doubt.parts)
         whole = whole.and_(f"{doubt.tally.part} IN ({parts})")

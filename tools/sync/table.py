@@ -20,7 +20,7 @@ from tools.sync.options import SyncOptions
 from tools.sync.outcome import Report
 from tools.sync.planning import Source, Task
 from tools.sync.read import Chunk, chunks
-from tools.sync.reconcile import Compared, Doubt, compare, settle
+from tools.sync.reconcile import Compared, Doubt, compare, settle, summed
 from tools.sync.selection import Selection
 from tools.sync.spool import Spool
 from tools.sync.state import Resume, finished, read_states, write_state
@@ -108,6 +108,9 @@ async def sync_table(run: Run, task: Task) -> None:
 
 
 async def _read(run: Run, task: Task, where: Destination, going: Resume, reading: Selection) -> None:
+    before = None
+    if _whole(run, task, where) and not going.chunk:
+        before = await summed(run.box, run.source.connector, task.selection)
     async with (
         chunks(run.source.connector, reading.documents(run.box.settings.job_seconds), going.chunk + 1) as some,
         _writing(run, task, where, going) as writers,
@@ -115,7 +118,12 @@ async def _read(run: Run, task: Task, where: Destination, going: Resume, reading
         async for chunk in some:
             await writers.take(chunk)
         going = await writers.end()
-    await _finish(run, task, where, going)
+    await _finish(run, task, where, going, before)
+
+
+def _whole(run: Run, task: Task, where: Destination) -> bool:
+    """True when the keys of the table after this run are those of all its rows."""
+    return task.full and where.keyed and run.options.deletes != "off" and not run.options.filtered
 
 
 class _Writers:
@@ -221,10 +229,13 @@ async def _commit(
     return await patiently(once)
 
 
-async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> None:
+async def _finish(run: Run, task: Task, where: Destination, going: Resume, before: tuple[int, str] | None) -> None:
     """Look for rows that are gone, and for such as came unseen, and write that the table is done."""
     counts = counts_of(going.counts)
-    found = await _compared(run, task, where, counts)
+    if _whole(run, task, where):
+        found = await _all_read(run, task, where, counts, before)
+    else:
+        found = await _compared(run, task, where, counts)
 
     async def once() -> Counts:
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
@@ -249,16 +260,28 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume) -> No
     await run.tell("", Counts(), f"{task.name} done")
 
 
+async def _all_read(
+    run: Run, task: Task, where: Destination, counts: Counts, before: tuple[int, str] | None
+) -> Compared:
+    """Tell the same after all rows have been read: as many documents then means the same documents.
+
+    Where the source had the same keys before and after, and as many, the next run need not compare them anew.
+    """
+    live = counts.new
+    if not where.first:
+        async with run.box.store.begin(where.workspace) as session:
+            live = await deletes.count_live(session, where)
+    if live != counts.read or counts.rejected:
+        return Compared(None if where.first else Doubt())
+    after = await summed(run.box, run.source.connector, task.selection) if before else None
+    return Compared(sums=after[1] if after and after == before and after[0] == live else None)
+
+
 async def _compared(run: Run, task: Task, where: Destination, counts: Counts) -> Compared:
     """Tell in which keys documents and source may differ."""
     filtered = run.options.filtered
     if run.options.deletes == "off" or where.first or not where.keyed:
         return Compared()
-    if task.full and not filtered:
-        # All rows have just been read, so as many documents means the same documents.
-        async with run.box.store.begin(where.workspace) as session:
-            live = await deletes.count_live(session, where)
-        return Compared(Doubt() if live != counts.read or counts.rejected else None)
     state = run.source.states.get(task.name)
     before = state.counts.get("keys") if state and not task.full and not counts.new and not counts.restored else None
     try:

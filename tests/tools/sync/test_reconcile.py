@@ -7,7 +7,7 @@ import pytest
 from tests.tools.schemas.conftest import Source
 from tests.tools.sync.conftest import documents, run_sync, told
 from tools.databases import Watched
-from tools.sync import deletes, reconcile
+from tools.sync import deletes, reconcile, table
 from tools.toolbox import Actor, Toolbox
 
 ROWS = 600
@@ -82,14 +82,34 @@ async def test_where_nothing_went_no_key_is_read(
     await run_sync(toolbox, actor)
     monkeypatch.setattr(reconcile, "FEW", 0)
     taken = spied(monkeypatch, "take_keys")
-    await run_sync(toolbox, actor)  # sums up both sides, part by part
     stored = spied(monkeypatch, "_stored", reconcile)
-    for _ in range(2):  # the source alone is summed up
+    for _ in range(2):  # the source alone is summed up, and compared with what it was when all of it was read
         assert (await run_sync(toolbox, actor)).state == "succeeded"
     assert (taken, stored) == ([], [])
     await source.run("DELETE FROM moves WHERE id = 5")
     assert told(await run_sync(toolbox, actor))["deleted"] == 1
     assert (len(taken), len(stored)) == (1, 1)
+
+
+async def test_a_row_that_goes_while_all_are_read_is_missed_by_no_later_run(
+    toolbox: Toolbox, actor: Actor, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await source.run("CREATE TABLE moves (id int PRIMARY KEY, updated_at timestamp NOT NULL)")
+    await source.run(f"INSERT INTO moves SELECT n, '2026-01-01 10:00:00' {NUMBERS[source.dialect]}")
+    sums: list[tuple[int, str]] = []
+
+    async def meanwhile(*arguments: Any) -> Any:
+        if sums:
+            await source.run("DELETE FROM moves WHERE id = 5")
+        found = await reconcile.summed(*arguments)
+        assert found is not None
+        sums.append(found)
+        return sums[-1]
+
+    monkeypatch.setattr(table, "summed", meanwhile)
+    await run_sync(toolbox, actor)
+    assert [rows for rows, _ in sums] == [ROWS, ROWS - 1]
+    assert told(await run_sync(toolbox, actor))["deleted"] == 1
 
 
 def spied(monkeypatch: pytest.MonkeyPatch, name: str, module: Any = deletes) -> list[Any]:
