@@ -23,6 +23,8 @@ NOT_NOW = {"57P01", "57P02", "57P03"}
 """What PostgreSQL answers while it shuts down, has crashed or is starting up."""
 LOST = "08"
 """The class of what the driver says of a connection that broke."""
+LINE_BROKE = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver raises beside: the second where it is told of the end in the middle of beginning to send."""
 NO_ROOM = "53"
 """Class of what it answers when the disk is full, or memory or connections are used up."""
 
@@ -144,7 +146,7 @@ def _told() -> Iterator[None]:
     """Put into words that the store is away."""
     try:
         yield
-    except (OSError, InterfaceError, OperationalError, asyncpg.InterfaceError) as error:
+    except (OSError, InterfaceError, OperationalError, *LINE_BROKE) as error:
         raise _unavailable(error) from error
     except asyncpg.PostgresError as error:
         if is_lost(error):
@@ -167,7 +169,7 @@ async def _on_a_live_one(begin: Callable[[], Awaitable[Begun]]) -> Begun:
     """Begin on a connection of the pool; on another, if that one broke unnoticed while nobody used it."""
     try:
         return await _ready(begin())
-    except (asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (asyncpg.PostgresError, *LINE_BROKE):
         return await _ready(begin())
 
 
