@@ -11,7 +11,7 @@ run: environment
 # The browser by itself: it shares no processor with tests that kill and start servers.
 test: lint
 	@$(PY) -m pytest -m "not browser" -n 2 --dist loadscope
-	@$(PY) -m pytest -m browser -n 2 --dist loadscope
+	@$(PY) -m pytest -m browser
 
 # For the minutes between commits: under two of them.
 check: lint

@@ -21,6 +21,7 @@ import asyncpg
 import pytest
 import urllib3
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as Late
 
 from tests.openai_stub import Stub, serve
 from tools.settings import Settings
@@ -32,6 +33,10 @@ os.environ.setdefault("CHAINLIT_APP_ROOT", tempfile.mkdtemp(prefix="tabletalk-ch
 expect.set_options(timeout=40_000)
 
 Answer = TypeVar("Answer")
+
+SENT = "(({value, textContent}) => !(value ?? textContent).trim())(document.querySelector('#chat-input'))"
+"""Whether the composer is empty again."""
+ENTERS = 4
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -221,4 +226,26 @@ def say(page: Page, text: str) -> None:
     expect(page.locator("#stop-button")).to_have_count(0, timeout=30_000)
     page.fill("#chat-input", text)
     page.keyboard.press("Escape")
-    page.keyboard.press("Enter")
+    expect(page.locator("#chat-submit")).to_be_enabled()
+    # On a page that has only just connected Enter can come too early; a person would press it again, and so does this.
+    for _ in range(ENTERS):
+        page.keyboard.press("Enter")
+        try:
+            page.wait_for_function(SENT, timeout=5_000)
+        except Late:
+            continue
+        return
+    pytest.fail(f"{text!r} is not sent")
+
+
+def paste_url(page: Page, url: str) -> None:
+    """Give the form a URL in place of its fields; one that is drawn anew as it comes is asked for it again."""
+    field = page.locator("[name=tt-url]")
+    for _ in range(ENTERS):
+        page.get_by_role("button", name="Paste a URL instead").click()
+        try:
+            field.wait_for(timeout=10_000)
+        except Late:
+            continue
+        break
+    field.fill(url)

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.assistant.chat.conftest import Site, apart, open_chat, say
+from tests.assistant.chat.conftest import Site, apart, open_chat, paste_url, say
 from tests.openai_stub import Say
 from tools.settings import Settings
 
@@ -28,8 +28,7 @@ def _registered(site: Site, browser: Browser) -> None:
     page = browser.new_page()
     open_chat(page, site.url)
     say(page, "/register sales")
-    page.get_by_role("button", name="Paste a URL instead").click()
-    page.fill("[name=tt-url]", site.source)
+    paste_url(page, site.source)
     page.get_by_role("button", name="Check").click()
     expect(page.locator(".tt-form .tt-note")).to_contain_text("It answers: PostgreSQL")
     page.get_by_role("button", name="Register", exact=True).click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from assistant import accounts
 from tests import oidc_stub
-from tests.assistant.chat.conftest import Site, apart, open_chat, say, serving
+from tests.assistant.chat.conftest import Site, apart, open_chat, paste_url, say, serving
 from tests.oidc_stub import IdentityProvider
 from tests.openai_stub import Say, Stub
 from tools.settings import Settings
@@ -73,8 +73,7 @@ def test_each_sees_their_own(browser: Browser, guarded: Site, people: tuple[str,
         page.wait_for_selector("#starters button:not([disabled])", timeout=20_000)
 
     say(ann, "/register sales")
-    ann.get_by_role("button", name="Paste a URL instead").click()
-    ann.fill("[name=tt-url]", guarded.source)
+    paste_url(ann, guarded.source)
     ann.get_by_role("button", name="Register", exact=True).click()
     ann.get_by_role("button", name="Later").click()
     guarded.stub.script[:] = [

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.assistant.chat.conftest import Site, apart, new_source, open_chat, say, serving
+from tests.assistant.chat.conftest import Site, apart, new_source, open_chat, paste_url, say, serving
 from tests.openai_stub import Say, Stub
 from tools.settings import Settings
 
@@ -41,8 +41,7 @@ def change(source: str, sql: str) -> None:
 
 def register(page: Page, name: str, source: str) -> None:
     say(page, f"/register {name}")
-    page.get_by_role("button", name="Paste a URL instead").click()
-    page.fill("[name=tt-url]", source)
+    paste_url(page, source)
     page.get_by_role("button", name="Register", exact=True).click()
     expect(page.get_by_role("button", name="Sync it now")).to_be_visible()
 
