@@ -22,6 +22,7 @@ from tools.store.models import (
     Workspace,
 )
 from tools.toolbox import Actor, Toolbox
+from tools.words import counted
 
 DOCUMENTS = text("SELECT count(*) FROM tabletalk.documents WHERE workspace_id = :workspace")
 STRANDED = text("""
@@ -46,22 +47,18 @@ class Holdings(Frozen):
 
     def __str__(self) -> str:
         parts = [
-            _count(self.databases, "database"),
-            _count(self.documents, "document"),
-            _count(self.schedules, "schedule"),
-            _count(self.queries, "query", "queries") + " of its history",
-            _count(self.keys, "key"),
+            counted(self.databases, "database"),
+            counted(self.documents, "document"),
+            counted(self.schedules, "schedule"),
+            counted(self.queries, "query", "queries") + " of its history",
+            counted(self.keys, "key"),
             "its conversations, jobs, policies and audit log",
         ]
-        stranded = f" {_count(self.stranded, 'member')} will belong to no workspace." if self.stranded else ""
+        stranded = f" {counted(self.stranded, 'member')} will belong to no workspace." if self.stranded else ""
         return (
-            f"This removes the workspace {self.name!r} of {_count(self.members, 'member')}: {', '.join(parts)}."
+            f"This removes the workspace {self.name!r} of {counted(self.members, 'member')}: {', '.join(parts)}."
             f"{stranded} The databases themselves are not touched; accounts stay."
         )
-
-
-def _count(number: int, one: str, several: str = "") -> str:
-    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 async def holdings(box: Toolbox, actor: Actor, name: str | None = None) -> Holdings:

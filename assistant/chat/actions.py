@@ -90,7 +90,7 @@ async def rate(person: Actor, card: StoredCard, payload: Payload) -> Answer:
 # Approvals
 
 
-async def decide(_person: Actor, card: StoredCard, payload: Payload) -> Answer:
+async def decide(person: Actor, card: StoredCard, payload: Payload) -> Answer:
     """Approve or refuse the calls that wait; the turn then goes on."""
     if card.type != "approval":
         raise Invalid(f"This card asks for no approval; it is a {card.type}.")
@@ -98,7 +98,7 @@ async def decide(_person: Actor, card: StoredCard, payload: Payload) -> Answer:
         raise Conflict(f"This was answered before: {card.data['decided']}")
     approved = payload.get("approved") is True
     await change(card, decided="Approved." if approved else "Kept; nothing was done.")
-    turn.in_background(None, {call["id"]: approved for call in card.data["calls"]})
+    turn.in_background(person, None, {call["id"]: approved for call in card.data["calls"]})
     return {}
 
 

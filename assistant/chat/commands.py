@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from assistant import accounts, embed
 from assistant.chat import syncing
-from assistant.chat.door import actor, door
+from assistant.chat.door import door
 from assistant.chat.draw_result import short_names
 from assistant.chat.screen import say
 from assistant.loopback import is_loopback
@@ -67,12 +67,12 @@ def parse(text: str) -> Call | None:
     return Call(match[1].lower(), (match[2] or "").strip()) if match else None
 
 
-async def carry_out(call: Call) -> None:
+async def carry_out(person: Actor, call: Call) -> None:
     """Do what `call` says and show what came of it; errors raised on purpose are the caller's to tell."""
     command = COMMANDS.get(call.name)
     if command is None:
         raise Invalid(f"No command {'/' + call.name!r}; there are: {', '.join('/' + name for name in COMMANDS)}.")
-    await command.deed(door().box, await actor(), call.rest)
+    await command.deed(door().box, person, call.rest)
 
 
 async def _databases(box: Toolbox, person: Actor, _rest: str) -> None:

@@ -14,9 +14,13 @@ from assistant.address import client_address
 from assistant.chat.herald import tell_forever
 from assistant.chat.history import ChatHistory
 from tools.errors import NotAllowed, StoreUnavailable
+from tools.jobs.patience import patiently
 from tools.toolbox import Actor, Toolbox
 
 log = logging.getLogger(__name__)
+
+TURN_SECONDS = 20
+"""How long one waits for a store that is restarting, before that is said."""
 
 
 @dataclass
@@ -75,10 +79,14 @@ def door() -> Door:
 
 
 async def actor() -> Actor:
-    """Give the person whose browser this is, in the conversation in hand."""
+    """Give the person whose browser this is, in the conversation in hand.
+
+    A store that restarts is waited for: what was typed or pressed just now need not be done again.
+    """
     session = cl.context.session
     if session.user is None:
         raise NotAllowed("Sign in first.")
-    person = await door().history.person_in(session.thread_id, session.user.identifier)
-    structlog.contextvars.bind_contextvars(user_id=str(person.user_id), conversation_id=session.thread_id)
-    return person.model_copy(update={"conversation_id": session.thread_id, "address": client_address()})
+    thread_id, name = session.thread_id, session.user.identifier
+    person = await patiently(lambda: door().history.person_in(thread_id, name), TURN_SECONDS)
+    structlog.contextvars.bind_contextvars(user_id=str(person.user_id), conversation_id=thread_id)
+    return person.model_copy(update={"conversation_id": thread_id, "address": client_address()})

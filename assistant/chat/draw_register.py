@@ -6,6 +6,7 @@ from tools import databases, schemas
 from tools.connectors.base import Greeting
 from tools.databases import Database
 from tools.toolbox import Actor, Toolbox
+from tools.words import counted
 
 
 def greeting_lines(greeting: Greeting) -> list[str]:
@@ -18,7 +19,7 @@ async def found(box: Toolbox, actor: Actor, database: Database) -> dict[str, Any
     """Give what the card says of a database that has just been registered; its tables are looked up."""
     await schemas.refresh(box, actor, database.name)
     names = await table_names(box, actor, database.name)
-    count = f"{len(names):,} table" + ("" if len(names) == 1 else "s")
+    count = counted(len(names), "table")
     away = f", {_away(database.greeting)}" if database.greeting else ""
     return {
         "lines": [f"{database.name}: {database.kind}, {count}{away}."],

@@ -35,9 +35,6 @@ warnings.filterwarnings("ignore", "coroutine 'profiles' was never awaited", Runt
 
 log = logging.getLogger(__name__)
 
-TURN_SECONDS = 20
-"""How long a turn waits for a store that is restarting, before it says so."""
-
 STARTERS = (
     ("Which products sell best?", "Which products sell best?"),
     ("Orders per month this year", "Orders per month this year"),
@@ -142,12 +139,11 @@ async def hear(message: cl.Message) -> None:
         await _named_after(text)
     command = commands.parse(text)
     try:
-        # A store that restarts is waited for: what was typed just now need not be typed again.
-        await patiently(actor, TURN_SECONDS)
-        if await in_page.is_there():
-            await in_page.hear(text)
+        person = await actor()
+        if person.door == "widget":
+            await in_page.hear(person, text)
         else:
-            await (turn.take(text) if command is None else commands.carry_out(command))
+            await (turn.take(person, text) if command is None else commands.carry_out(person, command))
     except asyncio.CancelledError:
         if command is not None:  # a turn says so itself
             await say(turn.STOPPED)

@@ -22,6 +22,7 @@ from tools.errors import StoreUnavailable
 from tools.jobs import Job
 from tools.jobs.patience import end
 from tools.toolbox import Actor, Toolbox
+from tools.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ async def _changes(box: Toolbox, person: Actor, job: Job) -> str:
         return ""
     told = [draw_drift.words(found)]
     if trained := job.counts.get("trained"):
-        told.append(f"{trained:,} {'table' if trained == 1 else 'tables'} trained again.")
+        told.append(f"{counted(trained, 'table')} trained again.")
     elif job.kind == "sync" and found.changed:
         several = len(found.changed)
         told.append("1 table is trained again." if several == 1 else f"{several:,} tables are trained again.")

@@ -34,16 +34,15 @@ async def is_there() -> bool:
     return (await actor()).door == "widget"
 
 
-async def hear(text: str) -> None:
+async def hear(person: Actor, text: str) -> None:
     """Answer a question that was typed or that the page asked, and tell the page what came of it."""
-    person = await actor()
     guest = await embed.find_guest(door().box, person.user_name)
     if commands.parse(text) is not None:
         raise Invalid("There are no commands here; ask in plain words.")
     await embed.take_question(door().box, guest)
     look = guest.key.look
     language = NAMES[look.language] if look.language != "en" else ""
-    shown = await turn.take(text, page=cl.user_session.get(PAGE), language=language)
+    shown = await turn.take(person, text, page=cl.user_session.get(PAGE), language=language)
     answer = {
         "question": text,
         "text": "".join(shown.words).strip(),
@@ -83,7 +82,7 @@ async def _ask(text: str) -> None:
         await cl.context.emitter.task_start()
         try:
             with suppress(asyncio.CancelledError):
-                await hear(text)
+                await hear(await actor(), text)
         except AssistantError as error:
             await say(f"**{error.title}.** {error}")
         finally:

@@ -41,13 +41,17 @@ async def show_data(thread_id: str, step_id: str, data: dict[str, Any]) -> None:
 async def show_card(card: StoredCard) -> None:
     """Keep `card` and draw it; one with live jobs then moves by itself."""
     await door().history.save_card(card)
-    drawn = await redraw(card)
-    await watch(await actor(), card, drawn)
+    person = await actor()
+    await watch(person, card, await _send(person, card))
 
 
 async def redraw(card: StoredCard) -> Drawn:
     """Draw `card` as its rows stand now, and send it to the browser."""
-    drawn = await draw(door().box, await actor(), card)
+    return await _send(await actor(), card)
+
+
+async def _send(person: Actor, card: StoredCard) -> Drawn:
+    drawn = await draw(door().box, person, card)
     await cl.context.emitter.send_element(element(card, drawn))
     return drawn
 

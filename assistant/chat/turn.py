@@ -17,6 +17,7 @@ from assistant.events import ApprovalNeeded, Done, Event, Failed, Shown, TextDel
 from tools import queries
 from tools.cards import Choice, ChoicesCard, ResultCard
 from tools.errors import QueryTimedOut
+from tools.toolbox import Actor
 
 STEPS = {
     "find_tables": ("Looking up tables", "Looked up tables"),
@@ -73,10 +74,14 @@ YES = {"delete_schedule": "Delete it", "forget_database": "Forget it", "untrain_
 
 
 async def take(
-    message: str | None, approvals: Mapping[str, bool] | None = None, *, page: Any = None, language: str = ""
+    person: Actor,
+    message: str | None,
+    approvals: Mapping[str, bool] | None = None,
+    *,
+    page: Any = None,
+    language: str = "",
 ) -> "Screen":
     """Run one turn and show it, and give what it showed; a turn that is stopped says so."""
-    person = await actor()
     refused = {call for call, yes in (approvals or {}).items() if not yes}
     screen = Screen(refused, quiet=person.door == "widget", sql_shown=person.sql_shown)
     try:
@@ -97,7 +102,7 @@ async def take(
     return screen
 
 
-def in_background(message: str | None, approvals: Mapping[str, bool] | None = None) -> None:
+def in_background(person: Actor, message: str | None, approvals: Mapping[str, bool] | None = None) -> None:
     """Run a turn that a button began, so that Stop reaches it as it reaches any other."""
     session = cl.context.session
 
@@ -106,7 +111,7 @@ def in_background(message: str | None, approvals: Mapping[str, bool] | None = No
         try:
             # Chainlit's own turns end quietly when they are stopped; so does this one.
             with contextlib.suppress(asyncio.CancelledError):
-                await take(message, approvals)
+                await take(person, message, approvals)
         finally:
             await cl.context.emitter.task_end()
 

@@ -27,5 +27,6 @@ def test_a_conversation_outlives_the_store(
     os.kill(victim(supervisor, "postgres"), signal.SIGKILL)
     say(page, "/help me once more")
     expect(commands).to_have_count(2, timeout=60_000)
+    expect(page.get_by_text("Store unavailable")).to_have_count(0)
     expect(page.get_by_text("Sign in to Tabletalk")).to_have_count(0)
     page.close()

@@ -1,7 +1,7 @@
 """What every dialect's connector offers, and the one shape of a table that both dialects fill."""
 
 import hashlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -85,6 +85,18 @@ class TableSchema(Frozen):
     def column(self, name: str) -> Column | None:
         """The column called `name`, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def key(self, without: Collection[str] = ()) -> tuple[str, ...]:
+        """The columns that tell rows apart: the primary key, or a unique constraint whose columns are never empty.
+
+        One that holds a column of `without` is passed over. Empty where nothing tells rows apart.
+        """
+        for columns in (self.primary_key, *self.unique_constraints):
+            known = [self.column(name) for name in columns]
+            certain = columns == self.primary_key or all(column and not column.nullable for column in known)
+            if columns and certain and all(known) and not set(without) & set(columns):
+                return columns
+        return ()
 
 
 def bare_names(names: Iterable[str]) -> dict[str, str]:

@@ -4,9 +4,12 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from tools.connectors.reach import Unreached
 from tools.errors import AssistantError
+
+Line = TypeVar("Line")
 
 IDLE_SECONDS, BETWEEN_SECONDS, PROBES = 20, 10, 3
 """A line that is silent for the first is probed; one whose probes stay without an answer is broken."""
@@ -21,6 +24,30 @@ def probe_silence(line: Any) -> None:
     for name, value in wanted.items():
         if hasattr(socket, name):  # Windows and old systems have not all of them
             line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+async def asked_elsewhere(
+    another: Callable[[], Awaitable[Line]],
+    ask: Callable[[Line], Awaitable[object]],
+    close: Callable[[Line], object],
+    errors: type[Exception] | tuple[type[Exception], ...],
+    seconds: float,
+) -> bool:
+    """Ask by a line of its own, for `seconds` at most, whether a server is at work for a silent one.
+
+    One that turns the other line away, with words, is there; one that fails to answer by it is not.
+    """
+    try:
+        other = await another()
+    except Unreached as error:
+        return error.answers
+    try:
+        async with asyncio.timeout(seconds):
+            return bool(await ask(other))
+    except errors:
+        return False
+    finally:
+        close(other)
 
 
 class Ear:

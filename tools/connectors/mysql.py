@@ -18,7 +18,7 @@ from tools.connectors import reach
 from tools.connectors.addresses import resolve
 from tools.connectors.base import Address, BulkReading, Dialect, Greeting, ReadLimits, Rows, TableSchema
 from tools.connectors.cells import Sheet, shorten
-from tools.connectors.lines import Ear
+from tools.connectors.lines import Ear, asked_elsewhere
 from tools.connectors.mysql_bulk import pour_rows
 from tools.connectors.mysql_wire import Wire, describe
 from tools.connectors.opening import check_opening
@@ -210,17 +210,8 @@ class MySQLConnector:
         """Hang up when the line falls silent while the server is not at work for it."""
 
         async def at_work() -> bool:
-            try:
-                other = await self._open()
-            except Unreached as error:
-                return error.answers
-            try:
-                async with asyncio.timeout(self._settings.connect_seconds):
-                    return bool(await other.ask(catalog.AT_WORK % wire.thread_id()))
-            except MySQLError:
-                return False
-            finally:
-                other.close()
+            query, seconds = catalog.AT_WORK % wire.thread_id(), self._settings.connect_seconds
+            return await asked_elsewhere(self._open, lambda other: other.ask(query), Wire.close, MySQLError, seconds)
 
         with Ear(self._settings.silence_seconds, at_work, wire.close) as wire.ear:
             yield

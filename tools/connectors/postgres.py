@@ -18,7 +18,7 @@ from tools.connectors import reach
 from tools.connectors.addresses import resolve
 from tools.connectors.base import Address, BulkReading, Dialect, Greeting, ReadLimits, Rows, TableSchema
 from tools.connectors.cells import Sheet, shorten
-from tools.connectors.lines import Ear, probe_silence
+from tools.connectors.lines import Ear, asked_elsewhere, probe_silence
 from tools.connectors.opening import check_opening
 from tools.connectors.pool import Handling, Pool
 from tools.connectors.postgres_cells import Shape, set_codecs
@@ -218,20 +218,13 @@ class PostgresConnector:
     async def _listening(self, session: Session) -> AsyncIterator[None]:
         """Hang up when the line falls silent while the server is not at work for it."""
 
+        async def ask(other: Session) -> bool:
+            process = session.wire.get_server_pid()
+            return not session.direct or bool(await other.wire.fetchval(catalog.AT_WORK, process))
+
         async def at_work() -> bool:
-            try:
-                other = await self._open()
-            except Unreached as error:
-                return error.answers
-            try:
-                async with asyncio.timeout(self._settings.connect_seconds):
-                    return not session.direct or bool(
-                        await other.wire.fetchval(catalog.AT_WORK, session.wire.get_server_pid())
-                    )
-            except DRIVER_ERRORS:
-                return False
-            finally:
-                other.wire.terminate()
+            seconds = self._settings.connect_seconds
+            return await asked_elsewhere(self._open, ask, lambda other: other.wire.terminate(), DRIVER_ERRORS, seconds)
 
         with Ear(self._settings.silence_seconds, at_work, session.wire.terminate) as session.ear:
             yield

@@ -26,6 +26,7 @@ from tools.store.models import (
     TableRow,
 )
 from tools.toolbox import Actor, Toolbox
+from tools.words import counted
 
 
 class Forgotten(Frozen):
@@ -42,19 +43,18 @@ class Forgotten(Frozen):
     @property
     def parts(self) -> str:
         """What is removed, counted, as part of a sentence."""
-        said = [self.name, f"its training ({_count(self.trained, 'table')})" if self.trained else "what is known of it"]
-        said += [_count(self.notes, "note")] if self.notes else []
-        said += [_count(self.examples, "verified example")] if self.examples else []
-        said += [_count(self.schedules, "schedule")] if self.schedules else []
-        said += [_count(self.documents, "synced document")] if self.documents else []
+        said = [
+            self.name,
+            f"its training ({counted(self.trained, 'table')})" if self.trained else "what is known of it",
+        ]
+        said += [counted(self.notes, "note")] if self.notes else []
+        said += [counted(self.examples, "verified example")] if self.examples else []
+        said += [counted(self.schedules, "schedule")] if self.schedules else []
+        said += [counted(self.documents, "synced document")] if self.documents else []
         return f"{', '.join(said[:-1])} and {said[-1]}"
 
     def __str__(self) -> str:
         return f"Removed {self.parts}. The database itself was not touched; the history of its queries stays."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 async def register(box: Toolbox, actor: Actor, name: str, address: Address) -> Database:

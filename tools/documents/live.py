@@ -64,7 +64,7 @@ async def unseen(box: Toolbox, actor: Actor, ids: Iterable[int], bounds: Bounds)
 async def _there(box: Toolbox, actor: Actor, database: str, table: str, keys: Sequence[str]) -> frozenset[str]:
     """Of some rows' keys, those that a query of the person finds."""
     shape = (await schemas.describe(box, actor, database, table)).shape
-    dialect = (await databases.get(box, actor, database)).dialect
+    dialect = (await databases.target(box, actor, database)).dialect
     found: set[str] = set()
     most = min(MOST_KEYS, box.settings.query_rows)
     for some in (keys[start : start + most] for start in range(0, len(keys), most)):
@@ -91,11 +91,8 @@ def by_keys(shape: TableSchema, keys: Sequence[str], columns: Sequence[str]) -> 
 
 
 def key_of(shape: TableSchema) -> tuple[str, ...]:
-    """What a sync tells rows apart by: the primary key, or a unique constraint without empty columns."""
-    certain = {column.name for column in shape.columns if not column.nullable}
-    unique = next((columns for columns in shape.unique_constraints if set(columns) <= certain), ())
-    key = shape.primary_key or unique
-    if not key:
+    """What a sync tells rows apart by; Invalid where nothing does."""
+    if not (key := shape.key()):
         raise Invalid(f"{shape.qualified_name} has no key: none of its rows can be told from the others.")
     return key
 

@@ -90,7 +90,7 @@ async def open_row(box: Toolbox, actor: Actor, document_id: int) -> LiveRow:
     one = await document(box, actor, document_id)
     shape = (await schemas.describe(box, actor, one.database, one.table)).shape
     columns = [c.name for c in shape.columns if c.name in one.data or not looks_private(c.name)]
-    dialect = (await databases.get(box, actor, one.database)).dialect
+    dialect = (await databases.target(box, actor, one.database)).dialect
     sql = by_keys(shape, [one.source_key], columns).limit(1).sql(dialect=dialect)
     result = await queries.run(box, actor, one.database, sql, question=f"The row of document {one.id}")
     if not result.rows:

@@ -3,13 +3,12 @@
 from dataclasses import replace
 from uuid import UUID
 
-from tools import jobs
+from tools import databases, jobs
 from tools.errors import Conflict, NotAllowed, QueryFailed, QueryTimedOut
 from tools.jobs import Claim, Job, Outcome
 from tools.jobs.words import duration
 from tools.queries import history
 from tools.queries.run import rerun
-from tools.store.models import QueryRow
 from tools.toolbox import Actor, Toolbox
 
 LONGEST_TITLE = 80
@@ -33,7 +32,7 @@ async def start_in_background(box: Toolbox, actor: Actor, query_id: UUID) -> Job
         actor,
         "query",
         f"{entry.database}: {asked}",
-        database_id=await _database_id(box, actor, query_id),
+        database_id=(await databases.target(box, actor, entry.database)).id,
         arguments={"query_id": str(query_id)},
     )
 
@@ -49,9 +48,3 @@ async def run_in_background(box: Toolbox, claim: Claim) -> Outcome:
         raise QueryFailed(str(error)) from error  # asked again it would take as long
     counts = {"query_id": str(result.id), "rows": len(result.rows)}
     return Outcome(state="succeeded", counts=counts, message="The result stands in its conversation and the history.")
-
-
-async def _database_id(box: Toolbox, actor: Actor, query_id: UUID) -> UUID | None:
-    async with box.store.begin(actor.workspace_id) as session:
-        row = await session.get(QueryRow, query_id)
-        return row.database_id if row is not None else None

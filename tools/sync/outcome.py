@@ -9,6 +9,7 @@ from tools.errors import QueryFailed
 from tools.jobs import Outcome
 from tools.schemas import Drift, TableChange
 from tools.sync.load import Counts
+from tools.words import counted
 
 NAMED = 3
 """Tables that a message names, at most."""
@@ -95,7 +96,7 @@ class Report:
         ]
         names = [self._bare(name) for name in self.done]
         what = ", ".join(names) if len(names) <= NAMED else f"{len(names)} tables"
-        rows = f"{total.read:,} {'row' if total.read == 1 else 'rows'} read ({', '.join(parts)})"
+        rows = f"{counted(total.read, 'row')} read ({', '.join(parts)})"
         finished = " finished" if self.failed else ""
         said = [f"{what}{finished}: {rows if parts else 'nothing to read'}."]
         said += [f"{self._bare(name)} failed: {_sentence(reason)}" for name, reason in list(self.failed.items())[:5]]

@@ -146,7 +146,8 @@ def derive(
         entity=changes.entity or entity_of(shape),
         fields=tuple(Field(column=c.name, name=changes.rename.get(c.name, c.name)) for c in read),
         constants=dict(changes.constants),
-        key=key_of(shape, left_out),
+        # A key that looks secret tells nothing: it would leave the source in the document's key.
+        key=shape.key(without=left_out),
         title=_readable(title, read),
         body=_readable(body, read),
         tags=_readable(tags, read),
@@ -156,19 +157,6 @@ def derive(
         left_out=tuple(c.name for c in shape.columns if c.name in left_out),
         ignored=tuple(name for name in changes.ignore if shape.column(name)),
     )
-
-
-def key_of(shape: TableSchema, secret: set[str]) -> tuple[str, ...]:
-    """The columns that tell the rows of a table apart: its primary key, or a unique constraint without NULLs.
-
-    A key that looks secret tells nothing: it would leave the source in the document's key.
-    """
-    for columns in (shape.primary_key, *shape.unique_constraints):
-        known = [shape.column(name) for name in columns]
-        certain = columns == shape.primary_key or all(column and not column.nullable for column in known)
-        if columns and certain and all(known) and not secret & set(columns):
-            return columns
-    return ()
 
 
 def watermark_of(shape: TableSchema, named: str | None = None) -> tuple[str, ...]:
