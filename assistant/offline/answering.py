@@ -125,12 +125,12 @@ class Answering:
                 "No database is registered yet. Say “register a database” and a form appears; "
                 "its password is never shown to a model."
             )
-        named, question = named_in(question, self.sources)
+        named, rest = named_in(question, self.sources)
         candidates = self._candidates(named)
         large = len(candidates[0].tables) > self.desk.box.settings.whole_catalogue_tables
         if not self._searched and (large or (len(candidates) > 1 and self.desk.database is None)):
             self._searched = True
-            return call("find_tables", question=question, database=candidates[0].name if large else None)
+            return call("find_tables", question=rest, database=candidates[0].name if large else None)
         return await self.decide(question)
 
     async def decide(self, question: str) -> Step:

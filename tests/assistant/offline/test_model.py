@@ -9,7 +9,8 @@ from assistant.offline.answering import Answering, Plan
 from assistant.offline.commands import Command, vocabulary
 from assistant.offline.parser import read
 from assistant.offline.sources import look
-from tests.assistant.conftest import Talk
+from tests.assistant.conftest import SEED, Talk
+from tests.conftest import registered
 from tools import databases, jobs, queries, schemas, sync
 from tools.desk import Desk
 from tools.toolbox import Actor, Toolbox, open_toolbox
@@ -30,6 +31,16 @@ async def test_a_question_is_answered_with_its_number_first(talk: Talk, sales: s
     done = talk.events[-1]
     assert isinstance(done, Done) and done.model == "offline" and done.input_tokens == 0
     assert sum(isinstance(event, TextDelta) for event in talk.events) > 1
+
+
+async def test_of_two_databases_alike_the_one_that_is_named_is_asked(
+    talk: Talk, sales: str, toolbox: Toolbox, actor: Actor
+) -> None:
+    async with registered(toolbox, actor, "twin", lambda there: there.execute(SEED)):
+        for name in ("twin", sales, "twin"):
+            assert "4 customers" in await talk.say(f"How many customers are there in {name}?")
+            asked = [event.args["database"] for event in talk.events if isinstance(event, ToolCalled)]
+            assert asked[-1] == name
 
 
 async def test_what_it_suggests_next_can_be_asked(talk: Talk, sales: str) -> None:
