@@ -1,8 +1,8 @@
 """Who people are, and how they prove it: passwords, tokens, keys, single sign-on, each to an Actor.
 
-people: users, workspaces and who belongs where; removing: of a workspace. signing_in: by password; sso: by an identity
-provider. tokens: short access tokens and rotating refresh tokens. keys: what a program comes in with. throttle: how
-often one may try.
+who: somebody is, as every request asks. people: users, workspaces and who belongs where; removing: of a workspace.
+signing_in: by password; sso: by an identity provider. tokens: short access tokens and rotating refresh tokens. keys:
+what a program comes in with. throttle: how often one may try.
 """
 
 from assistant.accounts.keys import ApiKey, NewKey, actor_of_key, create_key, list_keys, revoke_key
@@ -14,7 +14,6 @@ from assistant.accounts.people import (
     add_user,
     choose_workspace,
     create_workspace,
-    find_person,
     list_users,
     list_workspaces,
     local_person,
@@ -30,6 +29,7 @@ from assistant.accounts.removing import Holdings, holdings, remove_workspace
 from assistant.accounts.signing_in import sign_in
 from assistant.accounts.sso import signed_on
 from assistant.accounts.tokens import Tokens, actor_of_access, issue_tokens, refresh, revoke
+from assistant.accounts.who import find_person
 from tools.toolbox import Role
 
 __all__ = [

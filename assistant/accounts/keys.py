@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, func, select, true, update
 
-from assistant.accounts.people import PERSONS, person_of
+from assistant.accounts.who import PERSONS, person_of
 from tools import audit
 from tools.connectors.base import Frozen
 from tools.errors import Invalid, NotFound, NotSignedIn

@@ -1,9 +1,10 @@
 """Programs at the door: whose token or key came along, and whether they come too often."""
 
 from assistant.accounts.keys import PREFIX, actor_of_key
-from assistant.accounts.people import LOCAL_USER, find_person, local_person
+from assistant.accounts.people import LOCAL_USER, local_person
 from assistant.accounts.throttle import too_many
 from assistant.accounts.tokens import actor_of_access
+from assistant.accounts.who import find_person
 from tools.errors import NotFound, NotSignedIn
 from tools.limiter import Room, looking, taking
 from tools.toolbox import Actor, Toolbox

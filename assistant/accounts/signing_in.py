@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from assistant.accounts import throttle
 from assistant.accounts.passwords import is_right
-from assistant.accounts.people import find_person
+from assistant.accounts.who import find_person
 from tools import audit
 from tools.errors import NotFound, NotSignedIn
 from tools.store.models import User

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from assistant.accounts.people import check_attributes, person_of_subject
+from assistant.accounts.people import check_attributes
+from assistant.accounts.who import person_of_subject
 from tools import audit
 from tools.connectors.base import Frozen
 from tools.errors import ConfigurationError, NotSignedIn

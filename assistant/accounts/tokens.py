@@ -9,7 +9,7 @@ import jwt
 from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.accounts.people import PERSONS, person_of, person_of_id
+from assistant.accounts.who import PERSONS, person_of, person_of_id
 from tools.connectors.base import Frozen
 from tools.errors import NotSignedIn
 from tools.store.models import Member, RefreshTokenRow, User

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.accounts.people import check_attributes, find_person
+from assistant.accounts.people import check_attributes
+from assistant.accounts.who import find_person
 from assistant.embed.keys import WidgetKey, shown
 from tools.connectors.base import Frozen
 from tools.errors import Invalid, NotAllowed, NotFound, NotSignedIn, TooMany

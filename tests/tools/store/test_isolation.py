@@ -23,11 +23,12 @@ ROOT = Path(__file__).parents[3]
 
 ACROSS_WORKSPACES = {
     "assistant/accounts/keys.py": "a key tells its workspace only once it is found",
-    "assistant/accounts/people.py": "who somebody is, and where they belong, stands above every workspace",
+    "assistant/accounts/people.py": "where somebody belongs stands above every workspace",
     "assistant/accounts/removing.py": "what is removed is noted in another workspace of who removed it",
     "assistant/accounts/signing_in.py": "a name tells its workspace only once it has signed in",
     "assistant/accounts/sso.py": "an identity provider knows people, not workspaces",
     "assistant/accounts/tokens.py": "a session is found by its token",
+    "assistant/accounts/who.py": "who somebody is stands above every workspace",
     "assistant/chat/history.py": "Chainlit asks by a conversation's id before it knows whether the person may see it",
     "assistant/doctor.py": "looks at everything, for whoever runs the machine",
     "assistant/embed/guests.py": "a page names a key, and a key tells its workspace only once it is found",
