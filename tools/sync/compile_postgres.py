@@ -1,6 +1,7 @@
 """A plan as SQL for PostgreSQL: the source itself writes each row as a document."""
 
 import json
+import re
 from collections.abc import Sequence
 
 from tools.connectors.base import Column, TableSchema
@@ -10,6 +11,13 @@ MOST_TITLE, MOST_CELL, MOST_BODY, MOST_TAG = 300, 20_000, 100_000, 100
 """Characters of a title, of one column's part in the text, of the text, of a tag's value."""
 BINARY_WHOLE, BINARY_START = 256, 32
 """Bytes: a longer binary value is told by its start, its length and its checksum."""
+MOST_ARGUMENTS = 90
+"""A function takes a hundred at most."""
+
+_WORDS = re.compile(r"(text|character varying(\(\d+\))?)$")
+_LENGTH = re.compile(r"character(?: varying)?\((\d+)\)$")
+_SHORT = re.compile(r"(smallint|integer|bigint|real|double precision|boolean|date|uuid|time|timestamp)\b")
+_SHORT_LENGTH = 40
 
 _BINARY = (
     "CASE WHEN pg_catalog.length({0}) > {whole} THEN '0x' || pg_catalog.encode(pg_catalog.substring({0}, 1, {start}), "
@@ -37,13 +45,13 @@ def document_columns(plan: SyncPlan, shape: TableSchema) -> str:
     """The select list that gives a document's key, title, text, tags, date and data."""
     columns = {column.name: column for column in shape.columns}
     key = key_text(plan, shape)
-    title = _joined([text(columns[name], MOST_TITLE) for name in plan.title], "' '", MOST_TITLE)
-    named = f"{literal(plan.entity.capitalize() + ' ')} || {key}" if plan.key else literal(plan.entity.capitalize())
+    named = _named(plan, key, [columns[name] for name in plan.key])
+    title = _joined([columns[name] for name in plan.title], "' '", MOST_TITLE)
     tags = ", ".join(f"{literal(name + ':')} || {text(columns[name], MOST_TAG)}" for name in plan.tags)
     parts = (
         key,
-        f"pg_catalog.left(COALESCE(NULLIF({title}, ''), {named}), {MOST_TITLE})" if plan.title else named,
-        _joined([text(columns[name], MOST_CELL) for name in plan.body], "E'\\n'", MOST_BODY),
+        f"COALESCE(NULLIF({title}, ''), {named})" if plan.title else named,
+        _joined([columns[name] for name in plan.body], "E'\\n'", MOST_BODY, MOST_CELL),
         f"pg_catalog.array_remove(ARRAY[{tags}]::text[], NULL)" if plan.tags else "'{}'::text[]",
         _moment(columns[plan.date]) if plan.date else "NULL",
         _data(plan, columns),
@@ -68,9 +76,34 @@ def key_value(column: Column, value: str) -> str:
 
 
 def text(column: Column, most: int) -> str:
-    """A column as text for titles, bodies and tags."""
-    plain = quoted(column.name) if column.type == "text" else f"{quoted(column.name)}::text"
-    return f"pg_catalog.left({plain}, {most})"
+    """A column as text for titles, bodies and tags.
+
+    To cut a text its characters must be counted: only one that has more bytes can have too many.
+    """
+    name = quoted(column.name)
+    plain = name if _WORDS.match(column.type) else f"{name}::text"
+    if _length(column) <= most:
+        return plain
+    if plain != name:
+        return f"pg_catalog.left({plain}, {most})"
+    return f"CASE WHEN pg_catalog.octet_length({name}) > {most} THEN pg_catalog.left({name}, {most}) ELSE {name} END"
+
+
+def _length(column: Column) -> float:
+    """Characters that a column's text can have."""
+    if found := _LENGTH.match(column.type):
+        return int(found[1])
+    return _SHORT_LENGTH if _SHORT.match(column.type) and not column.type.endswith("[]") else float("inf")
+
+
+def _named(plan: SyncPlan, key: str, columns: Sequence[Column]) -> str:
+    """What stands for a title where there is none."""
+    entity = plan.entity.capitalize()
+    if not plan.key:
+        return literal(entity)
+    named = f"{literal(entity + ' ')} || {key}"
+    short = len(columns) == 1 and columns[0].family != "binary" and _length(columns[0]) < MOST_TITLE - len(entity)
+    return named if short else f"pg_catalog.left({named}, {MOST_TITLE})"
 
 
 def _key_part(column: Column) -> str:
@@ -82,10 +115,16 @@ def _key_part(column: Column) -> str:
     return f"{name}::text"
 
 
-def _joined(texts: Sequence[str], gap: str, most: int) -> str:
-    if not texts:
+def _joined(columns: Sequence[Column], gap: str, most: int, most_of_one: int | None = None) -> str:
+    if not columns:
         return "''"
-    return f"pg_catalog.left(pg_catalog.array_to_string(ARRAY[{', '.join(texts)}], {gap}), {most})"
+    texts = ", ".join(text(column, most_of_one or most) for column in columns)
+    if len(columns) > MOST_ARGUMENTS:
+        joined = f"pg_catalog.array_to_string(ARRAY[{texts}], {gap})"
+    else:
+        joined = f"pg_catalog.concat_ws({gap}, {texts})"
+    longest = sum(min(_length(column), most_of_one or most) + 1 for column in columns)
+    return f"pg_catalog.left({joined}, {most})" if longest > most + 1 else joined
 
 
 def _moment(column: Column) -> str:
