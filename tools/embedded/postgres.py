@@ -37,6 +37,8 @@ SETTINGS = {
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
     "wal_compression": "on",
+    # With the 4 MB that these shared buffers would give it, the writers of a sync wait for one another's log.
+    "wal_buffers": "16MB",
     "max_wal_size": "512MB",
     # Containers often have a 64 MB /dev/shm, too little for a parallel index build.
     **({"dynamic_shared_memory_type": "sysv"} if sys.platform == "linux" else {}),
