@@ -1,8 +1,14 @@
 """Syncs on real databases of both dialects: the first, the next, what changed, what is gone."""
 
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
 from tests.tools.schemas.conftest import Source
 from tests.tools.sync.conftest import documents, run_sync, told
 from tools import databases, sync
+from tools.sync import load, table
 from tools.toolbox import Actor, Toolbox
 
 ORDERS = """
@@ -101,3 +107,21 @@ async def test_what_forgetting_a_database_takes_along_is_counted(
     await run_sync(toolbox, actor)
     said = await databases.consequence_of_forgetting(toolbox, actor, "shop")
     assert "5 synced documents" in said and "not touched" in said
+    await databases.forget(toolbox, actor, "shop", approved_by=actor.user_id)
+    assert await documents(toolbox, actor, deleted=True) == []
+
+
+async def test_a_sync_leaves_nothing_in_a_database_that_is_removed_under_it(
+    toolbox: Toolbox, actor: Actor, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await source.run(ORDERS)
+    wrote = load.write
+
+    async def removed_before(*given: Any) -> Any:
+        async with toolbox.store.begin(actor.workspace_id) as session:
+            await session.execute(text("DELETE FROM tabletalk.databases"))
+        return await wrote(*given)
+
+    monkeypatch.setattr(table, "write", removed_before)
+    assert (await run_sync(toolbox, actor)).state != "succeeded"
+    assert await documents(toolbox, actor, deleted=True) == []

@@ -35,8 +35,9 @@ DOCUMENT_SEARCH = (
 class DocumentRow(Row):
     """One synced row of a registered database, normalised.
 
-    `search` is generated: filled by an update after the load it would cost each row a second version. There is no
-    foreign key to the workspace, whose check would be paid for each row: the database's says it.
+    `search` is generated: filled by an update after the load it would cost each row a second version. There are no
+    foreign keys, whose checks would be paid for each row. Documents go with their database by a trigger, and the
+    transaction that writes some writes their `sync_states` too, which needs the database to be there until its end.
     """
 
     __tablename__ = "documents"
@@ -46,7 +47,7 @@ class DocumentRow(Row):
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     workspace_id: Mapped[UUID]
-    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"))
+    database_id: Mapped[UUID]
     table_name: Mapped[str]
     """Qualified: `public.orders`."""
     source_key: Mapped[str]
@@ -63,7 +64,7 @@ class DocumentRow(Row):
     happened_at: Mapped[datetime | None]
     """The row's main date."""
     hash: Mapped[bytes] = mapped_column(LargeBinary)
-    """Of entity, title, body, tags, date and data, 16 bytes: equal when nothing has changed."""
+    """Of entity, title, body, tags, date and data, 8 bytes: equal when nothing has changed."""
     synced_at: Mapped[datetime] = mapped_column(server_default=func.now())
     """When a sync first brought it."""
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
