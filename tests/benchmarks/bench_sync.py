@@ -27,6 +27,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -156,7 +157,7 @@ async def pipe(bench: Bench, cost: Cost) -> None:
     table = (await schemas.describe(bench.box, bench.actor, "bench", "sales")).shape
     plan = await sync.plan_of(bench.box, bench.actor, "bench", "sales")
     documents = f"SELECT {compile_postgres.document_columns(plan, table)} FROM sales ORDER BY id"
-    hashed = HASH.replace("cast(:entity AS text)", f"'{plan.entity}'")
+    hashed = HASH.replace(":entity", f"'{plan.entity}'")
     database = (await databases.get(bench.box, bench.actor, "bench")).id
     select = (
         f"SELECT '{bench.actor.workspace_id}', '{database}', 'public.sales', '{plan.entity}', s.*, {hashed} "
@@ -192,7 +193,7 @@ async def executemany(bench: Bench, cost: Cost) -> None:
 
 def _document(row: dict[str, Any], workspace: Any, database: Any) -> dict[str, Any]:
     data = {name: _plain(value) for name, value in row.items()}
-    return {
+    document = {
         "workspace_id": workspace,
         "database_id": database,
         "table_name": "public.sales",
@@ -203,8 +204,9 @@ def _document(row: dict[str, Any], workspace: Any, database: Any) -> dict[str, A
         "tags": [f"status:{row['status']}", f"country:{row['country']}"],
         "data": data,
         "happened_at": row["updated_at"],
-        "hash": hash(json.dumps(data)).to_bytes(16, "big", signed=True),
     }
+    said = json.dumps([*(document[name] for name in ("entity", "title", "body", "tags", "data"))])
+    return {**document, "hash": blake2b(said.encode(), digest_size=8).digest()}
 
 
 def _plain(value: Any) -> Any:

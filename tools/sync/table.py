@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.errors import QueryTimedOut
 from tools.jobs import Claim
-from tools.jobs.patience import patiently
+from tools.jobs.patience import end, patiently
 from tools.sync import deletes
 from tools.sync.load import Counts, Destination, counts_of, write
 from tools.sync.merging import Merging
@@ -108,17 +108,24 @@ async def sync_table(run: Run, task: Task) -> None:
 
 
 async def _read(run: Run, task: Task, where: Destination, going: Resume, reading: Selection) -> None:
-    before = None
-    if _whole(run, task, where) and not going.chunk:
-        before = await summed(run.box, run.source.connector, task.selection)
+    async def keys() -> tuple[int, str] | None:
+        return await summed(run.box, run.source.connector, task.selection)
+
+    before = await keys() if _whole(run, task, where) and not going.chunk else None
     async with (
         chunks(run.source.connector, reading.documents(run.box.settings.job_seconds), going.chunk + 1) as some,
         _writing(run, task, where, going) as writers,
     ):
         async for chunk in some:
             await writers.take(chunk)
-        going = await writers.end()
-    await _finish(run, task, where, going, before)
+        after = asyncio.create_task(keys()) if before else None  # while the last chunks are written
+        try:
+            going = await writers.end()
+            same = before if after and await after == before else None
+        finally:
+            if after:
+                await end(after)
+    await _finish(run, task, where, going, same)
 
 
 def _whole(run: Run, task: Task, where: Destination) -> bool:
@@ -229,11 +236,14 @@ async def _commit(
     return await patiently(once)
 
 
-async def _finish(run: Run, task: Task, where: Destination, going: Resume, before: tuple[int, str] | None) -> None:
-    """Look for rows that are gone, and for such as came unseen, and write that the table is done."""
+async def _finish(run: Run, task: Task, where: Destination, going: Resume, same: tuple[int, str] | None) -> None:
+    """Look for rows that are gone, and for such as came unseen, and write that the table is done.
+
+    `same` are the number of rows at the source and the sums of their keys, where they were the same before and after.
+    """
     counts = counts_of(going.counts)
     if _whole(run, task, where):
-        found = await _all_read(run, task, where, counts, before)
+        found = await _all_read(run, where, counts, same)
     else:
         found = await _compared(run, task, where, counts)
 
@@ -260,9 +270,7 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume, befor
     await run.tell("", Counts(), f"{task.name} done")
 
 
-async def _all_read(
-    run: Run, task: Task, where: Destination, counts: Counts, before: tuple[int, str] | None
-) -> Compared:
+async def _all_read(run: Run, where: Destination, counts: Counts, same: tuple[int, str] | None) -> Compared:
     """Tell the same after all rows have been read: as many documents then means the same documents.
 
     Where the source had the same keys before and after, and as many, the next run need not compare them anew.
@@ -273,8 +281,7 @@ async def _all_read(
             live = await deletes.count_live(session, where)
     if live != counts.read or counts.rejected:
         return Compared(None if where.first else Doubt())
-    after = await summed(run.box, run.source.connector, task.selection) if before else None
-    return Compared(sums=after[1] if after and after == before and after[0] == live else None)
+    return Compared(sums=same[1] if same and same[0] == live else None)
 
 
 async def _compared(run: Run, task: Task, where: Destination, counts: Counts) -> Compared:
