@@ -398,17 +398,19 @@ async def test_a_cell_longer_than_a_packet_of_mysql(toolbox: Toolbox, actor: Act
     assert len(large["data"]["other"]) == 9_000_000 and small["data"]["note"] == "c"
 
 
-@pytest.mark.parametrize(("dialect", "most"), [("postgres", 1500), ("mysql", 1000)])
+@pytest.mark.parametrize(("dialect", "most"), [("postgres", 1600), ("mysql", 2000)])
 async def test_as_many_columns_as_there_can_be(toolbox: Toolbox, actor: Actor, dialect: str, most: int) -> None:
     async for url, run in SERVERS[dialect](f"tt_sync_{uuid4().hex[:8]}"):
         await databases.register(toolbox, actor, "wide", databases.address_from_url(url))
-        columns = ", ".join(f"c{number} smallint" for number in range(most - 1))
-        await run(f"CREATE TABLE wide (id int PRIMARY KEY, {columns})")
-        await run(f"INSERT INTO wide (id, c7, c{most - 2}) VALUES (1, 7, 9), (2, NULL, NULL)")
+        columns = ", ".join(f"c{number} {('varchar(5)', 'smallint')[number % 2]}" for number in range(most - 1))
+        engine = "ENGINE=MyISAM" if dialect == "mysql" else ""  # InnoDB takes a thousand
+        await run(f"CREATE TABLE wide (id int PRIMARY KEY, {columns}) {engine}")
+        await run(f"INSERT INTO wide (id, c7, c{most - 2}) VALUES (1, 7, 'nine'), (2, NULL, NULL)")
         job = await run_sync(toolbox, actor, database="wide")
         assert (job.state, told(job)) == ("succeeded", {"read": 2, "new": 2}), (job.error, job.stage)
         first, _ = await documents(toolbox, actor)
-        assert (len(first["data"]), first["data"]["c7"], first["data"][f"c{most - 2}"]) == (most, 7, 9)
+        assert (len(first["data"]), first["data"]["c7"], first["data"][f"c{most - 2}"]) == (most, 7, "nine")
+        assert "nine" in f"{first['title']} {first['body']}"
         await toolbox.connectors.close()
 
 
