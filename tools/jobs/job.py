@@ -87,6 +87,9 @@ class Job(Frozen):
         """Time left at the pace so far; None when there is no pace to tell it from."""
         if self.state != "running" or self.seconds is None or self.progress < 1:
             return None
+        pace, rows = self.counts.get("rows_per_second"), self.counts.get("rows_expected")
+        if pace and rows:  # of this attempt, whatever one before it has read
+            return max(0.0, float((rows - self.counts.get("read", 0)) / pace))
         return self.seconds * (100 - self.progress) / self.progress
 
 

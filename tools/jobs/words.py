@@ -41,14 +41,16 @@ class TableWords(Frozen):
 
 
 def state(job: Job) -> str:
-    """`done in 4 s`, `running, attempt 2 of 3`, `attempt 2 of 3 in 30 s`."""
+    """`done in 4 s`, `done in 4 s at attempt 2`, `running, attempt 2 of 3`, `attempt 2 of 3 in 30 s`."""
     if job.state == "queued" and job.not_before and job.not_before > datetime.now(UTC):
         wait = (job.not_before - datetime.now(UTC)).total_seconds()
         return f"attempt {job.attempts + 1} of {job.max_attempts} in {duration(wait)}"
     if job.state == "running" and job.attempts > 1:
         return f"running, attempt {job.attempts} of {job.max_attempts}"
-    took = f" in {duration(job.seconds)}" if not job.live and job.finished_at and job.seconds is not None else ""
-    return STATES[job.state] + took
+    if job.live or not job.finished_at or job.seconds is None:
+        return STATES[job.state]
+    which = f" at attempt {job.attempts}" if job.attempts > 1 else ""
+    return f"{STATES[job.state]} in {duration(job.seconds)}{which}"
 
 
 def nothing(states: Collection[str], kind: str | None, period: str | None) -> str:

@@ -57,6 +57,12 @@ def test_a_failed_job_says_why_once_and_may_be_tried_again() -> None:
     assert (drawn["can_cancel"], drawn["can_retry"]) == (False, True)
 
 
+def test_a_job_that_took_several_attempts_says_which_one_took_so_long() -> None:
+    assert props(job(state="succeeded", attempts=2, finished_at=datetime.now(UTC)))["state_words"] == (
+        "done in 10 s at attempt 2"
+    )
+
+
 def test_a_job_being_cancelled_offers_neither() -> None:
     drawn = props(job(state="cancelling"))
     assert (drawn["can_cancel"], drawn["can_retry"], drawn["live"]) == (False, False, True)
@@ -77,8 +83,9 @@ def test_counts_leave_out_zeros_and_words() -> None:
 
 def test_a_sync_says_its_rows_its_pace_and_all_five_counts() -> None:
     counts = {"read": 190_112, "rows_expected": 311_000, "rows_per_second": 48_300.4, "new": 188_002, "changed": 2_110}
-    drawn = props(job(kind="sync", progress=61.0, counts=counts))
-    assert drawn["amount"].startswith("190,112 of 311,000 rows · 48,300 rows/s · ")
+    drawn = props(job(kind="sync", progress=61.0, attempts=2, counts=counts))
+    # By the pace of this attempt, which began 10 s ago with what another had read
+    assert drawn["amount"] == "190,112 of 311,000 rows · 48,300 rows/s · 3 s left"
     assert drawn["counts"] == "new 188,002 · changed 2,110 · unchanged 0 · deleted 0 · rejected 0"
     stopped = props(
         job(kind="sync", state="cancelled", stage="public.orders: 400 of about 900 rows", counts={"read": 400})
