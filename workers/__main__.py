@@ -31,9 +31,12 @@ def main() -> int:
 
 
 def preload() -> None:
-    """Import what jobs need before the first fork, so that each starts warm and shares the memory."""
+    """Import what jobs need before the first fork, so that each starts warm and shares the memory.
+
+    A query that runs in the background loads the guard itself: all others would carry it along.
+    """
     import_module("workers.jobs")
-    for kind in runners.RUNNERS:
+    for kind in runners.RUNNERS.keys() - {"query"}:
         runners.runner_of(kind)
 
 

@@ -99,6 +99,12 @@ class TableSchema(Frozen):
         return ()
 
 
+def quoted(name: str, dialect: Dialect) -> str:
+    """A name as an identifier."""
+    mark = '"' if dialect == "postgres" else "`"
+    return mark + name.replace(mark, mark * 2) + mark
+
+
 def bare_names(names: Iterable[str]) -> dict[str, str]:
     """Qualified name -> the name alone, where all lie in one schema, which then says nothing."""
     known = list(names)

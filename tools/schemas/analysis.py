@@ -4,9 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlglot import exp
-
-from tools.connectors.base import Column, Connector, Dialect, ReadLimits, TableSchema
+from tools.connectors.base import Column, Connector, Dialect, ReadLimits, TableSchema, quoted
 from tools.errors import QueryTimedOut
 from tools.schemas.privacy import private_columns
 from tools.settings import Settings
@@ -15,6 +13,8 @@ _NUMBERS = 20
 """Distinct values a number column may have for them to be codes rather than amounts."""
 _LONGEST = 60
 """Characters a value may have: longer ones are prose."""
+_TEXT: dict[Dialect, str] = {"postgres": "TEXT", "mysql": "CHAR"}
+"""What a value is cast to."""
 _READ = ("text", "bool", "number")
 _SHOWN = ("text", "bool", "number", "date", "datetime", "time")
 
@@ -60,8 +60,8 @@ async def _samples(
     shown = [column.name for column in columns if column.family in _SHOWN]
     if not shown or not count:
         return ()
-    query = exp.select(*(_identifier(name) for name in shown)).from_(_table(shape)).limit(count)
-    rows = await connector.fetch(query.sql(connector.dialect), limits.model_copy(update={"rows": count}))
+    sql = f"{_select(shown, _table(shape, connector.dialect), connector.dialect)} LIMIT {count:d}"
+    rows = await connector.fetch(sql, limits.model_copy(update={"rows": count}))
     return tuple({name: _shortened(cell) for name, cell in zip(shown, row, strict=True)} for row in rows.rows)
 
 
@@ -99,30 +99,21 @@ def values_sql(shape: TableSchema, columns: Sequence[str], dialect: Dialect, mos
 
     Rows of the result: the column's place in `columns`, a value as text, how often; at most `most` + 1 per column.
     """
-    source = exp.select(*(_identifier(name) for name in columns)).from_(_sampled(shape, dialect, sampled))
-    parts: list[exp.Query] = []
+    parts = []
     for place, name in enumerate(columns):
-        value = exp.func(
-            "LEFT", exp.cast(_identifier(name), "text", dialect="postgres"), exp.Literal.number(_LONGEST + 1)
-        )
+        column = quoted(name, dialect)
         grouped = (
-            exp.select(value.as_("v"), exp.Count(this=exp.Star()).as_("n"))
-            .from_("sampled")
-            .where(exp.Not(this=exp.Is(this=_identifier(name), expression=exp.Null())))
-            .group_by(exp.Literal.number(1))
-            .order_by(exp.Ordered(this=exp.Literal.number(2), desc=True), exp.Literal.number(1))
-            .limit(most + 1)
+            f"SELECT LEFT(CAST({column} AS {_TEXT[dialect]}), {_LONGEST + 1}) AS v, COUNT(*) AS n FROM sampled "  # noqa: S608 - quoted names
+            f"WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {most + 1:d}"
         )
-        parts.append(exp.select(exp.Literal.number(place).as_("place"), "v", "n").from_(grouped.subquery(f"c{place}")))
-    union: exp.Query = parts[0]
-    for part in parts[1:]:
-        union = exp.union(union, part, distinct=False)
-    return union.with_("sampled", as_=source.limit(sampled)).sql(dialect)
+        parts.append(f"SELECT {place} AS place, v, n FROM ({grouped}) AS c{place}")  # noqa: S608
+    source = _select(columns, _sampled(shape, dialect, sampled), dialect)
+    return f"WITH sampled AS ({source} LIMIT {sampled:d}) {' UNION ALL '.join(parts)}"
 
 
-def _sampled(shape: TableSchema, dialect: Dialect, sampled: int) -> exp.Expression:
+def _sampled(shape: TableSchema, dialect: Dialect, sampled: int) -> str:
     """The table, or blocks from all over it where it is large and the dialect can: the first rows are the oldest."""
-    table = _table(shape)
+    table = _table(shape, dialect)
     estimate = shape.row_estimate or 0
     if (
         dialect != "postgres"
@@ -131,16 +122,15 @@ def _sampled(shape: TableSchema, dialect: Dialect, sampled: int) -> exp.Expressi
     ):
         return table
     percent = min(100.0, max(0.0001, 200.0 * sampled / estimate))
-    table.set("sample", exp.TableSample(method=exp.var("SYSTEM"), size=exp.Literal.number(f"{percent:.4f}")))
-    return table
+    return f"{table} TABLESAMPLE SYSTEM ({percent:.4f})"
 
 
-def _table(shape: TableSchema) -> exp.Table:
-    return exp.Table(this=_identifier(shape.name).this, db=_identifier(shape.schema_name).this)
+def _select(columns: Sequence[str], source: str, dialect: Dialect) -> str:
+    return f"SELECT {', '.join(quoted(name, dialect) for name in columns)} FROM {source}"  # noqa: S608 - quoted names
 
 
-def _identifier(name: str) -> exp.Column:
-    return exp.column(exp.to_identifier(name, quoted=True))
+def _table(shape: TableSchema, dialect: Dialect) -> str:
+    return f"{quoted(shape.schema_name, dialect)}.{quoted(shape.name, dialect)}"
 
 
 def _shortened(cell: Any) -> Any:

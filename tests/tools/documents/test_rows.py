@@ -4,9 +4,12 @@ import json
 
 import pytest
 from sqlalchemy import make_url
+from sqlglot import exp, parse_one
 
 from tests.tools.documents.conftest import Shelf
 from tools import documents, queries
+from tools.connectors.base import Column, Dialect, TableSchema
+from tools.documents.live import by_keys
 from tools.errors import Invalid, NotFound
 
 
@@ -65,3 +68,22 @@ async def test_what_is_linked_is_shown_both_ways(shelf: Shelf) -> None:
     ]
     await shelf.remove("claims", "102")
     assert len(await documents.related(shelf.box, shelf.actor, order)) == 2
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "mysql"])
+def test_a_key_stays_a_value_whatever_stands_in_it(dialect: Dialect) -> None:
+    columns = (
+        Column(name='co`d"e', type="text", family="text", nullable=False),
+        Column(name="no", type="int", family="number", nullable=False),
+    )
+    shape = TableSchema(
+        schema_name="a.b", name='t"`x', columns=columns, primary_key=tuple(column.name for column in columns)
+    )
+    odd = "O'Brien\\' OR 1=1 -- \\"
+    sql = by_keys(shape, [json.dumps([odd, 7]), json.dumps(["b", 8])], ["no"], dialect)
+    tree = queries.check(sql, dialect, [shape])
+    found = parse_one(str(tree), dialect=dialect)
+    assert {literal.this for literal in found.find_all(exp.Literal) if literal.is_string} == {odd, "b"}
+    assert {literal.this for literal in found.find_all(exp.Literal) if not literal.is_string} == {"7", "8"}
+    (table,) = found.find_all(exp.Table)
+    assert (table.db, table.name) == ("a.b", 't"`x')
