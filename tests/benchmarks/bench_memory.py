@@ -1,0 +1,105 @@
+"""Measures the memory of the process that works on a sync, as the workers run it, over tables of 12 mixed columns.
+
+    python -m tests.benchmarks.bench_memory [--rows 200000 600000] [--only postgres|mysql]
+
+Wanted: 100 MB at the most, whatever the size of the table.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.benchmarks.bench_sync import Bench, benches, store_url
+from tools import jobs, sync
+from tools.embedded import servers
+from tools.settings import Settings
+from tools.store.session import migrate
+from tools.sync import SyncOptions
+from tools.toolbox import open_toolbox
+
+LOOK_SECONDS = 0.02
+WANTED = 100
+
+
+@contextmanager
+def crew(settings: Settings) -> Iterator[int]:
+    """Run the workers with the default settings; gives the process that forks them."""
+    assert settings.redis_url is not None
+    environment = {
+        **os.environ,
+        "TABLETALK_HOME": str(settings.home),
+        "TABLETALK_DATABASE_URL": store_url(settings),
+        "TABLETALK_REDIS_URL": settings.redis_url.get_secret_value(),
+        "TABLETALK_LOG_LEVEL": "WARNING",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "workers"], env=environment)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has forked and that live."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def highest(pid: int) -> float:
+    """The most memory that a process has had so far, in MB; 0 once it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024 if "VmHWM:" in status else 0
+
+
+async def measure(bench: Bench, pid: int, **options: str) -> float:
+    """Have the workers sync the table; gives the most memory of the process that did, in MB."""
+    while await bench.owner.fetchval("SELECT count(*) FROM tabletalk.jobs WHERE finished_at IS NULL"):
+        await asyncio.sleep(LOOK_SECONDS)  # the job that follows a sync
+    job = await sync.start_sync(bench.box, bench.actor, "bench", "sales", SyncOptions.model_validate(options))
+    horse, most = 0, 0.0
+    while (done := await jobs.get(bench.box, bench.actor, job.id)).live:
+        for _ in range(10):
+            horse = horse or next((horse for worker in children(pid) for horse in children(worker)), 0)
+            most = max(most, highest(horse) if horse else 0)
+            await asyncio.sleep(LOOK_SECONDS)
+    assert done.state == "succeeded", done.error
+    return most
+
+
+async def main(options: argparse.Namespace, settings: Settings) -> None:
+    async with open_toolbox(settings) as box:
+        async for bench in benches(box, options.only):
+            for rows in options.rows:
+                await bench.fill(rows)
+                await bench.clean()
+                with crew(settings) as pid:
+                    first = await measure(bench, pid)
+                    again = await measure(bench, pid, mode="full")
+                print(
+                    f"  {bench.dialect}, {rows:>7,} rows: {first:.0f} MB for a first load, "
+                    f"{again:.0f} MB for a full one over what is there (target {WANTED} at most)"
+                )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[200_000, 600_000])
+    parser.add_argument("--only", choices=("postgres", "mysql"))
+    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as home:
+        Path(home).chmod(0o711)
+        plain = Settings(_env_file=None, home=Path(home), sync_starts_a_minute=0, log_level="WARNING")
+        with servers(plain) as filled:
+            migrate(store_url(filled))
+            asyncio.run(main(parser.parse_args(), filled))
