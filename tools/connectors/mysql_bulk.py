@@ -14,17 +14,22 @@ BLOCK_BYTES = 256_000
 LONGEST_PACKET = 0xFFFFFF
 HEADER = 4
 """Bytes before each packet: three of its length, one of its number."""
+SERVER_BYTES = 131_072
+"""What the server is brought to send at once: by itself it sends 16 kB, and each piece costs both sides a call."""
 NULL, TWO, THREE, EIGHT, ERROR, END = 0xFB, 0xFC, 0xFD, 0xFE, 0xFF, 0xFE
 """First bytes: of a value (NULL, or how many bytes its length has), and of a packet that is no row."""
 WIDTHS = {TWO: 2, THREE: 3, EIGHT: 8}
 
 _header = Struct("<I").unpack_from
+_opening = Struct("<IB").unpack_from
+"""The header of a packet, and its first byte."""
 
 
 async def pour_rows(
     wire: Wire, sql: str, lines: Callable[[Sequence[bytes]], bytes], sink: Callable[[bytes], Coroutine[Any, Any, None]]
 ) -> None:
     """Run a SELECT and hand what `lines` makes of its rows to `sink`, in blocks."""
+    await wire.tell(f"DO 0 -- {' ' * SERVER_BYTES}")  # its buffer stays as long as the longest statement it was sent
     fields = await wire.begin_rows(sql)
     if not fields:
         raise QueryFailed("The statement gave no rows: only a SELECT can be run.")
@@ -62,33 +67,30 @@ async def _further(wire: Wire, data: bytes) -> bytes:
 def _rows(data: bytes, count: int) -> tuple[list[bytes], bytes, bool]:
     """Split what has arrived into rows; gives them, what is left over, and whether more is to come."""
     rows: list[bytes] = []
-    at, size = 0, len(data)
-    while at + HEADER < size:
-        length = _header(data, at)[0] & LONGEST_PACKET
+    at, most = 0, len(data) - HEADER
+    while at < most:
+        length, first = _opening(data, at)
+        length &= LONGEST_PACKET
         start = at + HEADER
         end = start + length
-        if end > size:
+        if end > len(data):
             break
-        if length == LONGEST_PACKET:
+        if first == TWO and count == 1:
+            rows.append(data[start + 3 : end])
+        elif first < NULL and count == 1:
+            rows.append(data[start + 1 : end])
+        elif length == LONGEST_PACKET:
             whole = _joined(data, at)
             if whole is None:
                 break
-            packet, at = whole
+            packet, end = whole
             rows.append(_texts(packet, 0, count))
-            continue
-        first = data[start]
-        if first == END and length < WIDTHS[EIGHT] + 1:
+        elif first == END and length < WIDTHS[EIGHT] + 1:
             return rows, b"", False
-        if first == ERROR:
+        elif first == ERROR:
             raise_mysql_exception(data[start:end])
-        if count > 1 or first >= THREE:
-            rows.append(_texts(data, start, count))
-        elif first < NULL:
-            rows.append(data[start + 1 : end])
-        elif first == TWO:
-            rows.append(data[start + 3 : end])
         else:
-            raise _too_long()
+            rows.append(_texts(data, start, count))
         at = end
     return rows, data[at:], True
 

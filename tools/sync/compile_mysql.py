@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tools.connectors.base import Column, TableSchema
 from tools.sync.compile_postgres import MOST_BODY, MOST_CELL, MOST_TAG, MOST_TITLE
-from tools.sync.mysql_lines import NULL, PART, QUOTE, TAB, Kind, Lines
+from tools.sync.mysql_lines import GAP, NULL, PART, QUOTE, TAB, Kind, Lines
 from tools.sync.mysql_texts import (
     CHARACTER,
     SHORT,
@@ -172,7 +172,11 @@ def _title(plan: SyncPlan, shape: TableSchema) -> _Piece:
     named = _named(plan.entity.capitalize(), _columns(plan.key, shape))
     if not plan.title:
         return Text(named)
-    title = _joined(_columns(plan.title, shape), "' '", MOST_TITLE)
+    columns = _columns(plan.title, shape)
+    if len(columns) == 1 and kind_of(columns[0]) == "text":
+        one = f"IF(LENGTH({quoted(columns[0].name)}), {start_of(columns[0], MOST_TITLE)}, {named})"
+        return Text(one, MOST_TITLE * CHARACTER)
+    title = _joined(columns, "' '", MOST_TITLE)
     return Text(f"COALESCE(NULLIF(CAST({title} AS BINARY), ''), {named})", MOST_TITLE * CHARACTER)
 
 
@@ -192,7 +196,14 @@ def _named(entity: str, columns: Sequence[Column]) -> str:
 
 
 def _body(columns: Sequence[Column]) -> _Piece:
-    return Text(_joined(columns, r"'\n'", MOST_BODY), MOST_BODY * CHARACTER) if columns else b""
+    """The columns of the text, one behind the other; cut only where together they can be too long."""
+    if not columns:
+        return b""
+    most = sum(min(text_of(column).most, MOST_CELL) + 1 for column in columns)
+    if most > MOST_BODY:
+        return Text(_joined(columns, r"'\n'", MOST_BODY), MOST_BODY * CHARACTER)
+    texts = ", ".join(start_of(column, MOST_CELL) for column in columns)
+    return Text(f"CONCAT_WS({as_binary(GAP)}, {texts})", most * CHARACTER)
 
 
 def _tags(columns: Sequence[Column]) -> _Piece:

@@ -73,7 +73,7 @@ def kind_of(column: Column) -> str:
 def text_of(column: Column) -> Text:
     """A column as text."""
     name = quoted(column.name)
-    moment = _trimmed(column, f"INSERT({name}, 11, 1, 'T')")
+    moment = _moment(column, f"INSERT({name}, 11, 1, 'T')")
     match kind_of(column):
         case "number" | "date":
             return Text(name)
@@ -84,7 +84,7 @@ def text_of(column: Column) -> Text:
         case "unfilled":
             return Text(f"REGEXP_REPLACE(CAST({name} AS CHAR), '^0+(?=[0-9])', '')")
         case "time":
-            return Text(_trimmed(column, name))
+            return Text(f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {name}))" if "(" in column.type else name)
         case "datetime":
             return Text(moment)
         case "timestamp":
@@ -102,9 +102,11 @@ _BINARY = (
 )
 
 
-def _trimmed(column: Column, sql: str) -> str:
-    """A time without the noughts at its end, where its type has parts of a second."""
-    return f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {sql}))" if "(" in column.type else sql
+def _moment(column: Column, sql: str) -> str:
+    """A date and time without the noughts at its end, where its type has parts of a second."""
+    if "(" not in column.type:
+        return sql
+    return f"IF(MICROSECOND({quoted(column.name)}), TRIM(TRAILING '0' FROM {sql}), LEFT({sql}, 19))"
 
 
 def _size(column: Column) -> int:

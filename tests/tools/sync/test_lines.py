@@ -100,3 +100,19 @@ def test_text_that_is_not_utf8_is_refused_and_never_shifts_a_row() -> None:
     )
     with pytest.raises(QueryFailed, match="not valid in its character set"):
         lines([b"1\xfe\xfc{}", b"2\xfc\xfe\xfc{}"])
+    with pytest.raises(QueryFailed, match="not valid in its character set"):
+        lines([b"1\xfa\xfe\xfc{}", b"\n\xfe\xfc{}"])
+
+
+def test_rows_with_something_to_escape_stand_beside_such_without() -> None:
+    lines = Lines(("text", "array", "json"))
+    rows = [
+        b"1\xfea\xfbb\xfe\xfc{\xfft:x\xff}\xfc\xfe\xfd\xfe{\xffn\xff: 1}",
+        b'2\xfea"\xfb\n\xfe\xfc{\xfft:"\xff}\xfc\xfe\xfd\xfe{\xffn\xff: \xff"\\\n\xff}',
+        b"3\xfe\xfe\xfc{}\xfc\xfe\xfd\xfe{}",
+    ]
+    alone = [lines([row]) for row in rows]
+    assert alone[0] == b'1\ta\\nb\t{"t:x"}\t\\N\t{"n": 1}\n'
+    assert alone[1] == b'2\ta"\\n\\n\t{"t:\\\\""}\t\\N\t{"n": "\\\\"\\\\\\\\\\\\n"}\n'
+    assert lines(rows) == b"".join(alone)
+    assert lines(rows[::2]) == alone[0] + alone[2]
