@@ -3,6 +3,8 @@
 .PHONY: run test check lint bench lock clean environment test-environment
 
 PY = .venv/bin/python
+# Tests start the product dozens of times. Where Python is told to keep no compiled code, each start would compile anew.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml
 
 run: environment
@@ -10,12 +12,12 @@ run: environment
 
 # The browser by itself: it shares no processor with tests that kill and start servers.
 test: lint
-	@$(PY) -m pytest -m "not browser" -n 2 --dist loadscope
-	@$(PY) -m pytest -m browser
+	@$(PYTEST) -m "not browser" -n 2 --dist loadscope
+	@$(PYTEST) -m browser
 
 # For the minutes between commits: under two of them.
 check: lint
-	@$(PY) -m pytest -m "not slow and not browser" -n 2 --dist loadscope
+	@$(PYTEST) -m "not slow and not browser" -n 2 --dist loadscope
 
 lint: test-environment
 	@$(PY) -m ruff format --check .
