@@ -20,6 +20,8 @@ from tools.embedded.postgres import _sitting_in
 from tools.errors import ConfigurationError
 from tools.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 KEEP = """
 import sys

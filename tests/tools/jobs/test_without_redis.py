@@ -14,6 +14,8 @@ from tools.jobs import Claim, Outcome
 from tools.queue import Queue
 from tools.toolbox import Actor, Toolbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def box(toolbox: Toolbox, tmp_path: Path) -> AsyncIterator[Toolbox]:

@@ -23,6 +23,8 @@ from tools.sync import load, read, reconcile, table
 from tools.sync.load import Counts
 from tools.toolbox import Actor, Toolbox
 
+pytestmark = pytest.mark.slow
+
 ROWS = 8_000
 MANY = {
     "postgres": "CREATE TABLE many (id int PRIMARY KEY, code varchar(40), note text);"
