@@ -1,6 +1,7 @@
 """Real servers for the whole suite: an embedded store and queue, and sources found on the machine."""
 
 import asyncio
+import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,6 +19,12 @@ from tools.settings import Settings
 from tools.store.models import Member, User, Workspace
 from tools.store.session import migrate
 from tools.toolbox import Actor, Toolbox, open_toolbox
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
