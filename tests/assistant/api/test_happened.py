@@ -2,14 +2,24 @@
 
 import asyncio
 from contextlib import aclosing
+from importlib import import_module
 
 import httpx
+import pytest
 
 from tests.assistant.api.conftest import client
 from tests.assistant.api.serving import serving
 from tools import jobs
 from tools.jobs import Job
 from tools.toolbox import Actor, Toolbox
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events settle and are looked for five times as soon: nothing here is committed late."""
+    module = import_module("tools.jobs.follow")  # whose name in `jobs` is its function's
+    monkeypatch.setattr(module, "SETTLED_SECONDS", 0.2)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.2)
 
 
 async def made(box: Toolbox, actor: Actor, name: str) -> Job:
