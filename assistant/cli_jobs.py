@@ -74,7 +74,7 @@ def sync_command(  # noqa: PLR0917  # typer reads the options from the signature
 @jobs_app.command("list")
 def list_jobs(
     state: Annotated[list[str] | None, typer.Option(help="Only these: running, failed ...; repeatable.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only train, sync or embed.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only train, sync, index, embed or query.")] = None,
     since: Annotated[str | None, typer.Option(help="'this week', 'last 3 days', 2026-11-01 ...")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     as_json: Json = False,

@@ -9,6 +9,7 @@ from tools.jobs import Runner
 RUNNERS = {
     "sync": "tools.sync.run_sync",
     "train": "tools.schemas.training.run_training",
+    "index": "tools.documents.indexing.run_indexing",
     "embed": "tools.documents.embedding.run_embedding",
     "query": "tools.queries.background.run_in_background",
 }

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import structlog
 
+from tools.documents import start_left
 from tools.jobs import claim_due, prune, reset_clocks, silence, sweep
 from tools.settings import Settings
 from tools.toolbox import Toolbox, open_toolbox
@@ -41,6 +42,7 @@ async def _tick_forever(settings: Settings) -> None:
                 # The store was away for the workers too: give them the time to report before one counts as dead.
                 trusted_from = loop.time() + silence(settings).total_seconds()
             await _done(start_due(box))
+            await _done(start_left(box))
             now = datetime.now().astimezone()
             if now.hour >= PRUNING_HOUR and pruned != now.date() and await _done(prune(box)):
                 pruned = now.date()

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 __all__ = ["supervisor"]
 
-ROWS = 60_000
+ROWS = 120_000
 """So many that the sync is still under way when the blow falls."""
 FILL = f"""
 CREATE TABLE parcels (id int PRIMARY KEY, town text, note text);

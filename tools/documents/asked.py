@@ -40,16 +40,22 @@ class Asked(NamedTuple):
         return " | ".join(self.words)
 
     @property
-    def probes(self) -> tuple[str, ...]:
-        """What to look for in turn, most in agreement first: all terms, all but one, each by itself."""
+    def probes(self) -> dict[str, int]:
+        """What to look for in turn, most in agreement first: all terms, all but one, each by itself.
+
+        With each the terms it needs, a bit for the number of each.
+        """
         groups: dict[int, list[str]] = {}
         for word, term in zip(self.words, self.terms, strict=True):
             groups.setdefault(term, []).append(word)
-        terms = [f"({' | '.join(words)})" for words in groups.values()]
-        most = [" & ".join(terms)]
+        terms = list(groups)
+        wanted = [terms]
         if 2 < len(terms) <= _MOST_LEFT_OUT:
-            most += [" & ".join((*terms[:at], *terms[at + 1 :])) for at in range(len(terms))]
-        return tuple(dict.fromkeys((*most, *terms)))
+            wanted += [[*terms[:at], *terms[at + 1 :]] for at in range(len(terms))]
+        return {
+            " & ".join(f"({' | '.join(groups[term])})" for term in some): sum(1 << term for term in some)
+            for some in (*wanted, *([term] for term in terms))
+        }
 
     def spelt(self, found: Mapping[str, Sequence[str]]) -> "Asked":
         """Add what misspelt words may have meant: word -> words that are spelt alike."""

@@ -1,4 +1,4 @@
-"""The embed job: vectors, links and words of the documents that have changed, after a sync has made them searchable."""
+"""The embed job: vectors and links of the documents that have changed, once the index job has made their words."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, BigInteger, LargeBinary, Text, bindparam, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools import databases, jobs
-from tools.documents.indexes import build_if_it_pays, merge_words
+from tools.documents.indexes import build_if_it_pays
 from tools.documents.pace import Pace
 from tools.documents.references import Reference, references
 from tools.documents.sources import sources
@@ -28,8 +28,6 @@ MOST_CHARACTERS = 6_000
 """Of a document's text that its vector stands for; models take about so much."""
 WITHHELD = "none"
 """Stands for a model where the text of rows may not leave for it."""
-WORDS_SHARE = 0.02
-"""Words are counted anew when at least so many of the documents have changed."""
 
 DUE = """
 FROM tabletalk.documents d LEFT JOIN tabletalk.document_embeddings e ON e.document_id = d.id
@@ -38,7 +36,6 @@ WHERE d.database_id = :database AND d.deleted_at IS NULL
 """
 """Documents that are new, have changed, or have a vector of another model."""
 COUNT = text(f"SELECT count(*) {DUE}")
-ALL = text("SELECT count(*) FROM tabletalk.documents WHERE database_id = :database AND deleted_at IS NULL")
 NEXT = text(f"SELECT d.id {DUE} AND d.id > :after ORDER BY d.id LIMIT :ahead")
 
 OLD = text("UPDATE tabletalk.document_embeddings SET hash = '' WHERE database_id = :database")
@@ -88,20 +85,11 @@ WHERE d.id = l.document_id AND d.database_id = :database AND d.deleted_at IS NOT
 """),
 )
 
-FORGET_WORDS = text("DELETE FROM tabletalk.document_words WHERE database_id = :database")
-COUNT_WORDS = text("""
-INSERT INTO tabletalk.document_words (workspace_id, database_id, word, documents)
-SELECT CAST(:workspace AS uuid), CAST(:database AS uuid), word, ndoc
-FROM ts_stat(format(
-    'SELECT search FROM tabletalk.documents WHERE database_id = %L AND deleted_at IS NULL', CAST(:database AS uuid)))
-WHERE word ~ '^[[:alpha:]]{4,30}$'
-""")
-
 
 async def start_embedding(
     box: Toolbox, actor: Actor, database: str, *, force: bool = False, changed: bool = False
 ) -> Job | None:
-    """Start the job that makes the vectors of a database's changed documents; a sync calls it at its end.
+    """Start the job that makes the vectors of a database's changed documents; the index job calls it at its end.
 
     None when nothing has changed, or when one is under way already: it looks for what has changed until it finds
     nothing more. Who knows that something has `changed` spares the look for it, which reads much after a first load.
@@ -140,7 +128,7 @@ def _model(box: Toolbox) -> str:
 
 
 async def run_embedding(box: Toolbox, claim: Claim) -> Outcome:
-    """Bring vectors, links and words of a job's database up to date; only documents that have changed are read.
+    """Bring vectors and links of a job's database up to date; only documents that have changed are read.
 
     A job that was cut off goes on where it stopped. Where rows may not leave for the embedding model
     (TABLETALK_PREVIEW_ROWS=0), no vector is made, and the outcome says so.
@@ -149,13 +137,9 @@ async def run_embedding(box: Toolbox, claim: Claim) -> Outcome:
     await claim.progress(1, f"looking for what has changed in {work.name}", done=0)
     if claim.job.arguments.get("force") and claim.job.attempts == 1:
         await work.forget()
-    await merge_words(box)
     while due := await work.count():
         await work.embed(due)
     await work.clean()
-    if work.done:
-        await claim.progress(96, "counting words")
-        await work.count_words()
     indexed = bool(work.done) and work.dimension > 0 and await _indexed(box, claim, work.dimension)
     return work.outcome(indexed)
 
@@ -229,16 +213,6 @@ class _Work:
         async with self._box.store.begin(self._claim.actor.workspace_id) as session:
             for statement in CLEAN:
                 await session.execute(statement, {"database": self._database})
-            await self._claim.hold(session)
-
-    async def count_words(self) -> None:
-        """Count the words anew, where enough has changed for that to matter."""
-        workspace, values = self._claim.actor.workspace_id, {"database": self._database}
-        async with self._box.store.begin(workspace) as session:
-            if self.done < WORDS_SHARE * int(await session.scalar(ALL, values) or 0):
-                return
-            await session.execute(FORGET_WORDS, values)
-            await session.execute(COUNT_WORDS, {**values, "workspace": workspace})
             await self._claim.hold(session)
 
     def outcome(self, indexed: bool) -> Outcome:

@@ -1,4 +1,4 @@
-"""The indexes over documents: the one of words, as a sync leaves it, and the one of vectors, where they are many."""
+"""The index of vectors, where documents are many."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -37,23 +37,6 @@ SELECT coalesce(max(vectors), 0) FROM (
     WHERE model = :model AND dimension = :dimension GROUP BY workspace_id
 ) AS each_workspace
 """)
-
-MERGE = (
-    text("SELECT set_config('maintenance_work_mem', '16MB', true)"),
-    text("SELECT gin_clean_pending_list('tabletalk.ix_documents_search')"),
-)
-"""In parts that fit a processor's cache: with more memory it takes a quarter longer."""
-
-
-async def merge_words(box: Toolbox) -> None:
-    """Sort into the index of words what syncs have added to its end.
-
-    A search finds that too, by reading it whole: a tenth of a second for what 200,000 rows leave. Only one caller at
-    a time does the work; whoever stops in the middle leaves the rest for the next.
-    """
-    async with box.store.begin_as_owner() as session:
-        for statement in MERGE:
-            await session.execute(statement)
 
 
 class Condition(NamedTuple):

@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.documents import indexes
 from tools.documents.asked import Asked
+from tools.documents.backlog import PLACES, THERE, UNMADE, WORDS
 from tools.documents.sources import Source
+from tools.store.models import DOCUMENT_SEARCH
 from tools.toolbox import Actor, Toolbox
 
 CANDIDATES = 60
@@ -39,14 +41,29 @@ SHORT_LIST = 300
 FOUND = """
     (SELECT DISTINCT id, wanted FROM (
         SELECT h.id, h.wanted FROM probes p CROSS JOIN LATERAL (
-            SELECT d.id, s.wanted FROM tabletalk.documents d JOIN scope s USING (database_id, table_name)
-            WHERE d.search @@ p.query AND d.workspace_id = :workspace AND d.deleted_at IS NULL
-                AND d.database_id = ANY (:databases) AND d.table_name = ANY (:tables_{wanted})
+            SELECT d.id, s.wanted FROM tabletalk.document_texts t JOIN scope s USING (database_id, table_name)
+            JOIN tabletalk.documents d ON d.id = t.document_id AND d.hash = t.hash
+            WHERE t.search @@ p.query AND t.workspace_id = :workspace AND d.deleted_at IS NULL
+                AND t.database_id = ANY (:databases) AND t.table_name = ANY (:tables_{wanted})
                 AND s.wanted = {wanted} {filters}
             LIMIT :most
         ) h LIMIT :most
     ) AS probed)
+    UNION ALL
+    (SELECT DISTINCT id, wanted FROM (
+        SELECT h.id, h.wanted FROM probes p CROSS JOIN LATERAL (
+            SELECT u.id, u.wanted FROM unmade u
+            WHERE u.wanted = {wanted} AND u.may & p.terms = p.terms
+                AND (SELECT {words} @@ p.query FROM tabletalk.documents d WHERE d.id = u.id)
+            LIMIT :most
+        ) h LIMIT :most
+    ) AS read)
 """
+"""Along the index of words, and of what is not in it yet by reading what may say it."""
+UNMADE_THERE = f"""
+    SELECT d.id, lower(concat(d.title, chr(10), d.body)) AS said FROM tabletalk.documents d
+    WHERE {THERE} AND {UNMADE} {{filters}} OFFSET 0
+"""  # noqa: S608 - constants
 EXACT = """
     (SELECT e.document_id AS id, s.wanted, (e.embedding <=> q.embedding)::float8 AS distance
      FROM question q CROSS JOIN scope s JOIN tabletalk.document_embeddings e USING (database_id, table_name)
@@ -69,13 +86,12 @@ INDEXED = """
 """
 """Along the index of the model; a table of another database that is called alike is left out afterwards."""
 NOTHING = "SELECT CAST(NULL AS bigint) AS id, true AS wanted, CAST(NULL AS float8) AS distance WHERE false"
-SAID = text("""
+SAID = text(f"""
 SELECT d.id, array_agg(DISTINCT a.term) AS terms
-FROM tabletalk.documents d
+FROM (SELECT d.id, {WORDS} AS search FROM tabletalk.documents d WHERE d.id = ANY (:ids) OFFSET 0) d
 JOIN unnest(:words, :terms) AS a (word, term) ON d.search @@ to_tsquery('english', a.word)
-WHERE d.id = ANY (:ids)
 GROUP BY d.id
-""").bindparams(
+""").bindparams(  # noqa: S608 - constants
     bindparam("words", type_=ARRAY(Text)),
     bindparam("terms", type_=ARRAY(Integer)),
     bindparam("ids", type_=ARRAY(BigInteger)),
@@ -144,6 +160,7 @@ async def rank(
         "nearest": CANDIDATES * 2 * (PARTED if parted else 1),
         "most": MOST,
         "probes": list(asked.probes),
+        "needed": list(asked.probes.values()),
         "short_list": SHORT_LIST,
         **{name: value for name, value in filters._asdict().items() if value is not None},
     }
@@ -187,7 +204,7 @@ def _statement(near: indexes.Condition | None, filters: tuple[str, ...], *, othe
         parts |= {"model": near.where, "column": near.column, "vector": near.vector}
     sides = ("true", "false") if others else ("true",)
     lists = [(EXACT if near is None else INDEXED).format(wanted=wanted, **parts) for wanted in sides]
-    found = [FOUND.format(wanted=wanted, filters=filtered) for wanted in sides]
+    found = [FOUND.format(wanted=wanted, filters=filtered, words=DOCUMENT_SEARCH) for wanted in sides]
     typed = {
         "databases": ARRAY(Uuid),
         "tables": ARRAY(Text),
@@ -205,10 +222,19 @@ def _statement(near: indexes.Condition | None, filters: tuple[str, ...], *, othe
         "documents": Float(),
         "own": ARRAY(Boolean),
         "probes": ARRAY(Text),
+        "needed": ARRAY(BigInteger),
         **{name: Float() for name in TUNING},
     }
-    sql = raw.replace("{found}", " UNION ALL ".join(found))
-    made = text(sql.replace("{near}", " UNION ALL ".join(lists) if vector else NOTHING))
+    replaced = {
+        "{found}": " UNION ALL ".join(found),
+        "{near}": " UNION ALL ".join(lists) if vector else NOTHING,
+        "{places}": PLACES.format(chosen="b.database_id = ANY (:databases)"),
+        "{unmade}": UNMADE_THERE.format(filters=filtered),
+        "{words}": WORDS,
+    }
+    for place, put in replaced.items():
+        raw = raw.replace(place, put)
+    made = text(raw)
     return made.bindparams(
         *(bindparam(name, type_=kind) for name, kind in typed.items() if name in made._bindparams)  # noqa: SLF001
     )

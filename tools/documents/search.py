@@ -9,6 +9,7 @@ from sqlalchemy import ARRAY, Text, Uuid, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools.documents.asked import Asked, ask, sought
+from tools.documents.backlog import not_indexed
 from tools.documents.document import DocumentHit, FoundDocuments, ShownDocument
 from tools.documents.embedding import WITHHELD
 from tools.documents.links import lead
@@ -96,7 +97,11 @@ async def search_documents(
         asked = await with_spellings(
             box, session, _whole(bounds, there), ask(scope.said, {one.entity for one in there})
         )
-        warnings = (*await _still_made(session, there), *await _of_another_model(box, session, there))
+        warnings = (
+            *await not_indexed(session, there),
+            *await _still_made(session, there),
+            *await _of_another_model(box, session, there),
+        )
     vector, unavailable = await _vector(box, scope.said)
     async with box.store.begin(actor.workspace_id) as session:
         parted = any(one.key in bounds.parted for one in there)

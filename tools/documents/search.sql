@@ -7,16 +7,42 @@ WITH scope AS MATERIALIZED (
         to_tsquery('english', a.word || '\:A') AS in_title
     FROM unnest(:words, :terms, :weights, :own) AS a (word, term, weight, own)
     WHERE numnode(to_tsquery('english', a.word)) > 0
+), stems AS (
+    SELECT a.term, (tsvector_to_array(to_tsvector('english', a.word)))[1] AS stem FROM asked a
+), patterns AS MATERIALIZED (
+    -- What a text must hold to say a term, a regular expression; empty where that is not sure. A stem is the beginning of
+    -- its word but for a last letter that took another's place (`deliveri`) or two (`die`), and in a word of letters none
+    -- stands before it.
+    SELECT term, CASE WHEN bool_and(part <> '') THEN '(^|[^a-z])(' || string_agg(part, '|') || ')' ELSE '' END AS pattern
+    FROM (
+        SELECT term, CASE
+            WHEN stem ~ '^[a-z]+$' THEN left(stem, greatest(1, length(stem) - CASE WHEN stem LIKE '%ie' THEN 2 ELSE 1 END))
+            WHEN stem ~ '^[a-z0-9]+$' THEN stem ELSE '' END AS part
+        FROM stems
+    ) AS parts
+    GROUP BY term
+), any_of_them AS (
+    SELECT CASE WHEN bool_and(pattern <> '') THEN string_agg(pattern, '|') ELSE '' END AS pattern,
+        bit_or(CAST(1 AS bigint) << term) AS terms
+    FROM patterns
 ), probes AS MATERIALIZED (
-    SELECT to_tsquery('english', p.probe) AS query FROM unnest(:probes) WITH ORDINALITY AS p (probe, place) ORDER BY place
+    SELECT to_tsquery('english', p.probe) AS query, p.needed & o.terms AS terms
+    FROM unnest(:probes, :needed) WITH ORDINALITY AS p (probe, needed, place) CROSS JOIN any_of_them o ORDER BY place
+), unmade AS MATERIALIZED (
+    -- what is not in the index of words yet, with the terms it may say
+    SELECT d.id, s.wanted, (SELECT bit_or(CAST(1 AS bigint) << t.term) FROM patterns t WHERE d.said ~ t.pattern) AS may
+    FROM ({places}) p JOIN scope s USING (database_id, table_name) CROSS JOIN LATERAL ({unmade}) d
+    WHERE d.said ~ (SELECT o.pattern FROM any_of_them o)
 ), found AS MATERIALIZED (
     {found}
+), said AS MATERIALIZED (
+    SELECT f.id, f.wanted, {words} AS search FROM found f JOIN tabletalk.documents d USING (id)
 ), hits AS MATERIALIZED (
     -- a synonym of a term is not a second hit: the best of them counts
-    SELECT f.id, a.term, f.wanted,
+    SELECT d.id, a.term, d.wanted,
         max(a.weight * CASE WHEN d.search @@ a.in_title THEN :title_weight ELSE 1.0 END) AS score
-    FROM found f JOIN tabletalk.documents d USING (id) JOIN asked a ON d.search @@ a.anywhere
-    GROUP BY f.id, a.term, f.wanted
+    FROM said d JOIN asked a ON d.search @@ a.anywhere
+    GROUP BY d.id, a.term, d.wanted
 ), weighed AS MATERIALIZED (
     -- how rare a word is: as it was counted last, else among what was found now
     SELECT h.term, ln(1 + :documents / greatest(count(*), max(k.documents))) AS weight
@@ -41,8 +67,9 @@ WITH scope AS MATERIALIZED (
     SELECT s.id, s.wanted, s.covered / greatest(o.weight, 1e-9) AS covered, row_number() OVER (
         PARTITION BY s.wanted
         ORDER BY s.score * CASE WHEN d.entity = ANY (:kinds) THEN :kind_weight ELSE 1.0 END DESC,
-            ts_rank_cd(d.search, q.query, 1) DESC, d.happened_at DESC NULLS LAST, d.id DESC) AS place
+            ts_rank_cd(w.search, q.query, 1) DESC, d.happened_at DESC NULLS LAST, d.id DESC) AS place
     FROM scored s
+    JOIN said w USING (id, wanted)
     JOIN tabletalk.documents d USING (id)
     CROSS JOIN whole o
     CROSS JOIN (SELECT to_tsquery('english', :text) AS query) q

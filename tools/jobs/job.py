@@ -14,7 +14,7 @@ State = Literal["queued", "running", "cancelling", "succeeded", "partial", "empt
 
 STATES: tuple[State, ...] = get_args(State)
 
-LABELS = {"train": "Training", "sync": "Sync", "embed": "Embedding", "query": "Query of"}
+LABELS = {"train": "Training", "sync": "Sync", "index": "Indexing", "embed": "Embedding", "query": "Query of"}
 """Kind of job -> how it is called in a sentence; a kind not named here is called by its own name."""
 
 

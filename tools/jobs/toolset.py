@@ -34,7 +34,7 @@ async def list_jobs(
     Args:
         states: Only jobs in these states; failed ones are `failed` and `partial`, live ones `queued`, `running` and
             `cancelling`. Leave it out for all.
-        kind: Only jobs of this kind: `train`, `sync` or `embed`.
+        kind: Only jobs of this kind: `train`, `sync`, `index`, `embed` or `query`.
         since: Only jobs begun or ended since then: `today`, `this week`, `last 3 days`, or an ISO date.
         limit: At most so many.
     """
@@ -78,7 +78,7 @@ async def retry_failed_jobs(
     """Queue again all that failed or ended partly and was not done since.
 
     Args:
-        kind: Only jobs of this kind: `train`, `sync` or `embed`.
+        kind: Only jobs of this kind: `train`, `sync`, `index`, `embed` or `query`.
         since: Only what failed since then: `today`, `this week`, `last 3 days`, or an ISO date.
     """
     start = periods.since(since) if since else None

@@ -2,8 +2,8 @@
 
 The path: `start_sync` records a job -> `run_sync` looks at the database, `planning` decides for each table what is read
 and how its rows become documents (`plan`) -> `selection` and a compiler per dialect make the SQL -> `read` brings lines
-in chunks -> `load` writes what is new or changed -> `reconcile` finds the keys that may differ, by sums (`tally`), and
-`deletes` marks what is gone and brings what came unseen -> `outcome` says how it ended.
+in chunks -> `load` writes what is new or changed, and notes it for the index job -> `reconcile` finds the keys that may
+differ, by sums (`tally`), and `deletes` marks what is gone and brings what came unseen -> `outcome` says how it ended.
 """
 
 from tools.sync.load import Counts

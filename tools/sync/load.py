@@ -29,14 +29,12 @@ ROW_FAULTS = ("22", "23", "54")
 SETTINGS = text("""
 SELECT set_config('timezone', 'UTC', true), set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
        set_config('enable_mergejoin', 'off', true), set_config('work_mem', '32MB', true),
-       set_config('gin_pending_list_limit', '256MB', true), set_config('synchronous_commit', 'off', true)
+       set_config('synchronous_commit', 'off', true)
 """)
 """Dates without a zone are UTC; a chunk finds its documents by the index, not by reading all there are.
 
 A chunk need not wait for the disk: a store that crashes may lose the last ones, each with the word that it was written,
 and what ends a table waits for all before it.
-
-Words are left for tools.documents.merge_words to sort into their index, far below the limit: see tools.sync.merging.
 """
 
 STAGING = text("""
@@ -64,6 +62,12 @@ SELECT CASE WHEN cast(:keyed AS boolean) THEN s.source_key ELSE {ROW_KEY} END AS
 FROM pg_temp.sync_staging s
 """  # noqa: S608 - constants
 
+NOTED = """
+INSERT INTO tabletalk.document_backlog (workspace_id, database_id, table_name, documents, ids)
+SELECT :workspace, :database, :table, count(*), {ids} FROM written HAVING count(*) > 0
+"""
+"""What has been written: the index job makes its words, and a search that comes before knows where to look."""
+
 UPDATE = text(f"""
 WITH written AS (
 UPDATE tabletalk.documents d SET
@@ -79,8 +83,8 @@ FROM (
     WHERE there.hash <> s.hash OR there.deleted_at IS NOT NULL
 ) s
 WHERE d.id = s.id
-RETURNING s.deleted_at
-)
+RETURNING d.id, s.deleted_at
+), noted AS ({NOTED.format(ids="range_agg(int8range(id, id, '[]'))")})
 SELECT count(*) AS changed, count(deleted_at) AS restored FROM written
 """)  # noqa: S608
 """The LIMIT keeps the planner to one look into the index for each line, whatever it thinks of the sizes."""
@@ -91,16 +95,21 @@ INSERT INTO tabletalk.documents
 SELECT :workspace, :database, :table, s.source_key, :entity, s.title, s.body, s.tags, s.data, s.happened_at, s.hash
 FROM ({HASHED}) s
 """  # noqa: S608 - constants
-INSERT_FIRST = text(INSERT)
-INSERT_NEW = text(f"""
-{INSERT}
+COUNTED = """
+WITH written AS ({insert} RETURNING id), noted AS ({noted})
+SELECT count(*) FROM written
+"""
+INSERTED = NOTED.format(ids="int8multirange(int8range(min(id), max(id), '[]'))")
+INSERT_FIRST = text(COUNTED.format(insert=INSERT, noted=INSERTED))
+IF_NEW = """
 WHERE (
     SELECT d.id FROM tabletalk.documents d
     WHERE d.database_id = :database AND d.table_name = :table AND d.source_key = s.source_key
     LIMIT 1
 ) IS NULL
 ON CONFLICT (database_id, table_name, source_key) DO NOTHING
-""")  # noqa: S608 - constants
+"""
+INSERT_NEW = text(COUNTED.format(insert=INSERT + IF_NEW, noted=INSERTED))
 
 SEEN = text(f"SELECT string_agg({ROW_KEY}, chr(10)) FROM pg_temp.sync_staging s")  # noqa: S608
 
@@ -185,7 +194,7 @@ async def _attempt(session: AsyncSession, where: Destination, data: bytes, rows:
             await session.execute(INSERT_FIRST, where.parameters)
             return Counts(read=rows, new=rows)
         changed, restored = (await session.execute(UPDATE, where.parameters)).one()
-        new = _rows(await session.execute(INSERT_NEW, where.parameters))
+        new = (await session.execute(INSERT_NEW, where.parameters)).scalar_one()
         if where.seen is not None:
             where.seen.add((await session.execute(SEEN, {"entity": where.entity})).scalar() or "")
     return Counts(read=rows, new=new, changed=changed, unchanged=rows - new - changed, restored=restored)
@@ -292,10 +301,6 @@ async def _blocks(data: bytes) -> AsyncIterator[bytes]:
     view = memoryview(data)
     for start in range(0, len(data), COPY_BLOCK):
         yield bytes(view[start : start + COPY_BLOCK])
-
-
-def _rows(result: Any) -> int:
-    return int(result.rowcount)
 
 
 def counts_of(raw: Mapping[str, Any] | None) -> Counts:

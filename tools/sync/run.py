@@ -13,7 +13,6 @@ from tools.jobs.patience import patiently
 from tools.schemas.matching import is_everything, patterns
 from tools.sync import deletes
 from tools.sync.load import Counts, Destination
-from tools.sync.merging import merging
 from tools.sync.options import SyncOptions
 from tools.sync.outcome import Report
 from tools.sync.planning import Task, look, plan_task
@@ -46,9 +45,8 @@ async def run_sync(box: Toolbox, claim: Claim) -> Outcome:
     if options.dry_run:
         return seen(name, tasks, run.report.failed)
     run.expected = sum(task.estimate or 0 for task in tasks)
-    async with merging(box) as run.merging:
-        for task in tasks:
-            await _guarded(run, task)
+    for task in tasks:
+        await _guarded(run, task)
     await _gone(run, wanted)
     await _train_again(run, [task.name for task in tasks if task.drift])
     return await _ended(run, tasks)
@@ -156,12 +154,12 @@ async def _train_again(run: Run, changed: list[str]) -> None:
 
 async def _ended(run: Run, tasks: list[Task]) -> Outcome:
     outcome = run.report.outcome()
+    # Words find the documents from now on; quicker once this job has followed, and by meaning after the next.
+    if run.report.sum.new or run.report.sum.changed:
+        await documents.start_indexing(run.box, run.claim.actor, run.source.database.name)
     if outcome.state == "succeeded":  # of a partial one the failed tables alone are tried again
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
             for task in tasks:
                 await write_state(session, run.claim.actor.workspace_id, run.source.database.id, task.name, resume=None)
             await run.claim.hold(session)
-    # Words find the documents from now on; meaning does once this job has followed.
-    if run.report.sum.new or run.report.sum.changed:
-        await documents.start_embedding(run.box, run.claim.actor, run.source.database.name, changed=True)
     return outcome

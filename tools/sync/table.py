@@ -15,7 +15,6 @@ from tools.jobs import Claim
 from tools.jobs.patience import end, patiently
 from tools.sync import deletes
 from tools.sync.load import Counts, Destination, counts_of, write
-from tools.sync.merging import Merging
 from tools.sync.options import SyncOptions
 from tools.sync.outcome import Report
 from tools.sync.planning import Source, Task
@@ -52,7 +51,6 @@ class Run:
     read: int = 0
     """Rows of this attempt, for the pace."""
     started: float = field(default_factory=time.monotonic)
-    merging: Merging | None = None
 
     @property
     def job(self) -> int:
@@ -159,8 +157,6 @@ class _Writers:
         self._going = await writing
         self._flying.popleft()
         self._run.read += chunk.rows
-        if self._run.merging:
-            self._run.merging.add(len(chunk.data))
         await self._run.tell(self._task.name, counts_of(self._going.counts))
 
     async def stop(self) -> None:

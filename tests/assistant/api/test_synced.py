@@ -4,17 +4,15 @@ import httpx
 import pytest
 
 from tests.assistant.api.test_routes import problem
-from tools import documents, jobs, sync
-from tools.jobs import Runner
+from tools import jobs
 from tools.toolbox import Toolbox
-
-RUNNERS: dict[str, Runner] = {"sync": sync.run_sync, "embed": documents.run_embedding}
+from workers.runners import runner_of
 
 
 async def work(box: Toolbox, *numbers: int) -> None:
     """Do jobs as a worker does."""
     for number in numbers:
-        await jobs.attempt(box, number, RUNNERS.__getitem__)
+        await jobs.attempt(box, number, runner_of)
 
 
 @pytest.fixture
@@ -23,8 +21,9 @@ async def synced(rest: httpx.AsyncClient, toolbox: Toolbox, sales: str) -> str:
     started = await rest.post("/databases/sales/syncs", json={})
     assert started.status_code == 202, started.text
     await work(toolbox, started.json()["id"])
-    live = (await rest.get("/jobs", params={"kind": "embed", "state": "queued"})).json()["items"]
-    await work(toolbox, *(job["id"] for job in live))
+    for kind in ("index", "embed"):
+        live = (await rest.get("/jobs", params={"kind": kind, "state": "queued"})).json()["items"]
+        await work(toolbox, *(job["id"] for job in live))
     return sales
 
 

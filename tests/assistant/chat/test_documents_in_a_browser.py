@@ -49,8 +49,9 @@ def _synced(site: Site, settings: Settings) -> Iterator[None]:
             await databases.register(box, person, "desk", address.model_copy(update={"database": name}))
             job = await sync.start_sync(box, person, "desk")
             await _over(box, person, job.id)
-            (embedding,) = await jobs.list_jobs(box, person, kind="embed", limit=1)
-            await _over(box, person, embedding.id)
+            for kind in ("index", "embed"):
+                (following,) = await jobs.list_jobs(box, person, kind=kind, limit=1)
+                await _over(box, person, following.id)
 
     async def drop() -> None:
         async with open_toolbox(settings.model_copy(update={"secret_key": secret})) as box:

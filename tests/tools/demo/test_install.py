@@ -12,10 +12,11 @@ from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
 from tests.conftest import MYSQL
-from tools import databases, demo, documents, jobs, schemas, sync
+from tools import databases, demo, documents, jobs, schemas
 from tools.settings import Settings
 from tools.store.models import DatabaseRow
 from tools.toolbox import Actor, Toolbox
+from workers.runners import runner_of
 
 pytestmark = pytest.mark.slow
 
@@ -110,10 +111,9 @@ async def test_who_complained_is_found_in_the_shop(toolbox: Toolbox, actor: Acto
     assert await demo.install(toolbox, actor)
     await demo.make_searchable(toolbox, actor)
     await demo.make_searchable(toolbox, actor)  # one is under way
-    (job,) = await jobs.list_jobs(toolbox, actor, kind="sync")
-    await jobs.attempt(toolbox, job.id, lambda _: sync.run_sync)
-    (job,) = await jobs.list_jobs(toolbox, actor, kind="embed")
-    await jobs.attempt(toolbox, job.id, lambda _: documents.run_embedding)
+    for kind in ("sync", "index", "embed"):
+        (job,) = await jobs.list_jobs(toolbox, actor, kind=kind)
+        await jobs.attempt(toolbox, job.id, runner_of)
 
     found = await documents.search_documents(toolbox, actor, "find the customer who complained about late delivery")
     assert {hit.entity for hit in found.hits} == {"customer"}

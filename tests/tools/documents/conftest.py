@@ -38,11 +38,16 @@ INSERT INTO letters VALUES ('a letter without a key');
 """
 
 PUT = text("""
+WITH written AS (
 INSERT INTO tabletalk.documents AS d
     (workspace_id, database_id, table_name, source_key, entity, title, body, tags, data, happened_at, hash)
 VALUES (:workspace, :database, :table, :key, :entity, :title, :body, :tags, CAST(:data AS jsonb), :happened_at, :hash)
 ON CONFLICT (database_id, table_name, source_key) DO UPDATE SET
     title = excluded.title, body = excluded.body, data = excluded.data, hash = excluded.hash, deleted_at = NULL
+RETURNING id
+)
+INSERT INTO tabletalk.document_backlog (workspace_id, database_id, table_name, documents, ids)
+SELECT :workspace, :database, :table, 1, int8multirange(int8range(id, id, '[]')) FROM written
 """)
 
 
@@ -121,10 +126,17 @@ class Shelf:
         async with self.box.store.begin(self.actor.workspace_id) as session:
             await session.execute(text(gone), {"table": f"public.{table}", "key": key})
 
-    async def embed(self) -> Job:
-        """Start the embed job and work on it here, as a worker would."""
-        job = await documents.start_embedding(self.box, self.actor, self.name)
+    async def index(self) -> Job:
+        """Start the index job and work on it here, as a worker would."""
+        job = await documents.start_indexing(self.box, self.actor, self.name)
         assert job is not None
+        await jobs.attempt(self.box, job.id, lambda _: documents.run_indexing)
+        return await jobs.get(self.box, self.actor, job.id)
+
+    async def embed(self) -> Job:
+        """Work on the index job and the embed job that follows it."""
+        assert (await self.index()).state == "succeeded"
+        (job,) = await jobs.list_jobs(self.box, self.actor, kind="embed", states=["queued"])
         await jobs.attempt(self.box, job.id, lambda _: documents.run_embedding)
         return await jobs.get(self.box, self.actor, job.id)
 

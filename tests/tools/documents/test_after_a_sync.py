@@ -11,6 +11,7 @@ from tools import databases, documents, jobs, sync
 from tools.documents import DocumentHit, plain
 from tools.jobs import Job
 from tools.toolbox import Actor, Toolbox
+from workers.runners import runner_of
 
 
 @pytest.fixture(params=["postgres", "mysql"])
@@ -29,13 +30,14 @@ async def source(request: pytest.FixtureRequest, toolbox: Toolbox, actor: Actor)
 
 
 async def synced(box: Toolbox, actor: Actor) -> Job:
-    """Sync all tables, and work on the embed job that follows, as a worker would."""
+    """Sync all tables, and work on the jobs that follow, as a worker would."""
     job = await sync.start_sync(box, actor, "shop")
     await jobs.attempt(box, job.id, lambda _: sync.run_sync)
     job = await jobs.get(box, actor, job.id)
-    for following in await jobs.list_jobs(box, actor, kind="embed", states=["queued"]):
-        await jobs.attempt(box, following.id, lambda _: documents.run_embedding)
-        assert (await jobs.get(box, actor, following.id)).state == "succeeded"
+    for kind in ("index", "embed"):
+        for following in await jobs.list_jobs(box, actor, kind=kind, states=["queued"]):
+            await jobs.attempt(box, following.id, runner_of)
+            assert (await jobs.get(box, actor, following.id)).state == "succeeded"
     return job
 
 

@@ -34,6 +34,7 @@ ACROSS_WORKSPACES = {
     "assistant/embed/guests.py": "a page names a key, and a key tells its workspace only once it is found",
     "tools/databases/credentials.py": "a new key is for all credentials",
     "tools/documents/indexes.py": "one index serves the vectors of everybody",
+    "tools/documents/indexing.py": "the clock strikes for everybody's documents",
     "tools/jobs/census.py": "counts jobs for whoever runs the machine, and names nobody",
     "tools/jobs/claim.py": "a worker is handed a job's number and nothing else",
     "tools/jobs/due.py": "the clock strikes for everybody's schedules",
@@ -58,7 +59,15 @@ COLUMNS = """
       AND is_identity = 'NO' AND is_generated = 'NEVER'
 """
 
-VALUES = {"uuid": "gen_random_uuid()", "jsonb": "'{}'", "bytea": "''", "USER-DEFINED": "'[1]'", "ARRAY": "'{}'"}
+VALUES = {
+    "uuid": "gen_random_uuid()",
+    "jsonb": "'{}'",
+    "bytea": "''",
+    "USER-DEFINED": "'[1]'",
+    "ARRAY": "'{}'",
+    "int8multirange": "'{}'",
+    "tsvector": "''",
+}
 """A value of each type, where an empty text or a zero will not do."""
 
 

@@ -13,9 +13,11 @@ from tools.store.models.base import Owned, Row, User, Workspace
 from tools.store.models.databases import SEARCH, DatabaseRow, NoteRow, TableEmbedding, TableRow
 from tools.store.models.documents import (
     DOCUMENT_SEARCH,
+    DocumentBacklog,
     DocumentEmbedding,
     DocumentLink,
     DocumentRow,
+    DocumentText,
     DocumentWord,
     SyncPlanRow,
     SyncRejectRow,
@@ -32,9 +34,11 @@ __all__ = [
     "AuditRow",
     "ConversationRow",
     "DatabaseRow",
+    "DocumentBacklog",
     "DocumentEmbedding",
     "DocumentLink",
     "DocumentRow",
+    "DocumentText",
     "DocumentWord",
     "ExampleRow",
     "JobEventRow",

@@ -8,7 +8,6 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Computed,
     ForeignKey,
     Identity,
     Index,
@@ -18,33 +17,27 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tools.store.models.base import Row, User, Workspace
 from tools.store.models.databases import DatabaseRow
 from tools.store.models.jobs import JobRow
 
-DOCUMENT_SEARCH = (
-    "setweight(to_tsvector('english'::regconfig, title), 'A') || "
-    "setweight(to_tsvector('english'::regconfig, body), 'B')"
-)
-"""How a document's `search` is computed."""
+DOCUMENT_SEARCH = "(setweight(to_tsvector('english', d.title), 'A') || setweight(to_tsvector('english', d.body), 'B'))"
+"""The words of a document `d`, from its title and its text."""
 
 
 class DocumentRow(Row):
     """One synced row of a registered database, normalised.
 
-    `search` is generated: filled by an update after the load it would cost each row a second version. There are no
-    foreign keys, whose checks would be paid for each row. Documents go with their database by a trigger, and the
-    transaction that writes some writes their `sync_states` too, which needs the database to be there until its end.
+    There are no foreign keys, whose checks would be paid for each row. Documents go with their database by a trigger,
+    and the transaction that writes some writes their `sync_states` too, which needs the database to be there until its
+    end.
     """
 
     __tablename__ = "documents"
-    __table_args__ = (
-        UniqueConstraint("database_id", "table_name", "source_key"),
-        Index("ix_documents_search", "search", postgresql_using="gin"),
-    )
+    __table_args__ = (UniqueConstraint("database_id", "table_name", "source_key"),)
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     workspace_id: Mapped[UUID]
     database_id: Mapped[UUID]
@@ -71,7 +64,40 @@ class DocumentRow(Row):
     """When a sync last found it changed, gone or back."""
     deleted_at: Mapped[datetime | None]
     """Set once the row is gone at the source; such a document is found no more."""
-    search: Mapped[Any] = mapped_column(TSVECTOR, Computed(DOCUMENT_SEARCH, persisted=True))
+
+
+class DocumentText(Row):
+    """The words of one document as the index job made them; apart from its row, so that a load does not wait for them.
+
+    It stands for its document as long as both have the same hash. Database and table are the document's: a search tells
+    by them what it need not look up.
+    """
+
+    __tablename__ = "document_texts"
+    __table_args__ = (Index("ix_document_texts_search", "search", postgresql_using="gin"),)
+    document_id: Mapped[int] = mapped_column(ForeignKey(DocumentRow.id, ondelete="CASCADE"), primary_key=True)
+    workspace_id: Mapped[UUID]
+    database_id: Mapped[UUID]
+    table_name: Mapped[str]
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    """The document's when its words were made: another one now means it has changed since."""
+    search: Mapped[Any] = mapped_column(TSVECTOR)
+    """DOCUMENT_SEARCH."""
+
+
+class DocumentBacklog(Row):
+    """Documents that one step of a sync wrote, until the index job has made their words: a search reads them itself."""
+
+    __tablename__ = "document_backlog"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    workspace_id: Mapped[UUID]
+    database_id: Mapped[UUID] = mapped_column(ForeignKey(DatabaseRow.id, ondelete="CASCADE"))
+    table_name: Mapped[str]
+    documents: Mapped[int]
+    """How many were written."""
+    ids: Mapped[Any] = mapped_column(INT8MULTIRANGE)
+    """Where their ids lie; others may lie there too."""
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class DocumentEmbedding(Row):
