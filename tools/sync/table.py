@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tools.errors import QueryTimedOut
+from tools.errors import QueryTimedOut, StoreUnavailable
 from tools.jobs import Claim
 from tools.jobs.patience import end, patiently
 from tools.sync import deletes
@@ -221,6 +221,7 @@ async def _commit(
             if isinstance(before, asyncio.Task):
                 await asyncio.wait({before})  # not awaited itself: it is not this one's to cancel
             going = before.result() if isinstance(before, asyncio.Task) else before
+            await _still_there(session, where, going)
             key = chunk.last_key if task.reading.by_key else ""
             counts = (counts_of(going.counts) + written).as_dict()
             after = going.model_copy(update={"chunk": chunk.number, "key": key, "counts": counts})
@@ -229,7 +230,32 @@ async def _commit(
             await run.claim.hold(session)
             return after
 
-    return await patiently(once)
+    with _telling_of_loss():
+        return await patiently(once)
+
+
+class _Lost(Exception):
+    """What was committed before is not in the store any more."""
+
+
+async def _still_there(session: AsyncSession, where: Destination, going: Resume) -> None:
+    """Make sure that the store has the chunk before: it need not have been on the disk when the store was killed."""
+    if not going.chunk:
+        return
+    state = (await read_states(session, where.workspace, where.database)).get(where.table)
+    if not state or not state.resume or (state.resume.job, state.resume.chunk) != (going.job, going.chunk):
+        raise _Lost
+
+
+@contextmanager
+def _telling_of_loss() -> Iterator[None]:
+    """Have the next attempt go on behind the last chunk that is there; raised once nobody waits for the store."""
+    try:
+        yield
+    except _Lost:
+        raise StoreUnavailable(
+            "Tabletalk's own store was killed, and came back without the rows it had just taken; they are read again."
+        ) from None
 
 
 async def _finish(run: Run, task: Task, where: Destination, going: Resume, same: tuple[int, str] | None) -> None:
@@ -245,6 +271,7 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume, same:
 
     async def once() -> Counts:
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
+            await _still_there(session, where, going)
             total = counts
             if found.doubt or where.seen:
                 await run.tell(task.name, counts, f"{task.name}: looking for rows that are gone")
@@ -262,7 +289,8 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume, same:
             await run.claim.hold(session)
             return total
 
-    run.report.done[task.name] = await patiently(once)
+    with _telling_of_loss():
+        run.report.done[task.name] = await patiently(once)
     await run.tell("", Counts(), f"{task.name} done")
 
 

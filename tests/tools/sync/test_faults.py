@@ -172,6 +172,27 @@ async def test_an_orphan_cannot_write(
     assert len(await documents(toolbox, actor)) == state.resume.counts["read"] < ROWS
 
 
+async def test_a_store_that_comes_back_without_the_last_chunks_gets_them_again(
+    toolbox: Toolbox, actor: Actor, many: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk that was committed need not have been on the disk when the store was killed."""
+
+    async def lose() -> None:
+        async with toolbox.store.begin(actor.workspace_id) as session:
+            await session.execute(text("UPDATE tabletalk.sync_states SET resume = NULL"))
+            await session.execute(text("DELETE FROM tabletalk.documents"))
+
+    monkeypatch.setattr(table, "AT_ONCE", 1)
+    at_chunk(monkeypatch, 4, lose)
+    job = await work(toolbox, actor, await sync.start_sync(toolbox, actor, "shop"))
+    assert (job.state, job.attempts) == ("queued", 1)
+    assert "came back without the rows" in (job.error or "")
+    async with toolbox.store.begin(actor.workspace_id) as session:
+        await session.execute(text("UPDATE tabletalk.jobs SET not_before = NULL WHERE id = :id"), {"id": job.id})
+    assert told(await work(toolbox, actor, job)) == {"read": ROWS, "new": ROWS}
+    assert len(await documents(toolbox, actor)) == ROWS
+
+
 async def test_a_cut_line_is_taken_up_again(
     small_chunks: None, toolbox: Toolbox, actor: Actor, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
