@@ -4,15 +4,24 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr
 
 from assistant import accounts
-from assistant.accounts import throttle
+from assistant.accounts import passwords, throttle
 from tools.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
 from tools.settings import Settings
 from tools.toolbox import Actor, Toolbox, open_toolbox
 
 PASSWORD = "a long enough password"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash with a hundredth of the work: what is tried here is who gets in, not what a guess costs."""
+    quicker = PasswordHasher(time_cost=1, memory_cost=1024)
+    monkeypatch.setattr(passwords, "_hasher", lambda: quicker)
+    monkeypatch.setattr(passwords, "_unusable_hash", lambda: quicker.hash("nobody's password"))
 
 
 @pytest.fixture
