@@ -14,6 +14,8 @@ from tools.sync import PlanChanges, SyncOptions
 from tools.sync.options import boundary
 from tools.toolbox import Actor, Toolbox
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 
 

@@ -14,6 +14,8 @@ from tests.tools.sync.test_sync import ORDERS
 from tools import databases, jobs, schemas, sync
 from tools.toolbox import Actor, Toolbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def changed(toolbox: Toolbox, actor: Actor, source: Source) -> Source:

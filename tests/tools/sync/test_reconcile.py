@@ -10,6 +10,8 @@ from tools.databases import Watched
 from tools.sync import deletes, reconcile, table
 from tools.toolbox import Actor, Toolbox
 
+pytestmark = pytest.mark.slow
+
 ROWS = 600
 NUMBERS = {
     "postgres": f"FROM generate_series(1, {ROWS}) n",
