@@ -8,6 +8,8 @@ from importlib.resources import files
 from itertools import zip_longest
 from tomllib import loads
 
+from tools import english
+
 _WORD = re.compile(r"[^\W_]+(?:'s\b)?")
 _CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-ZÀ-ÖØ-Þ])(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ])")
 _NAME_PART = re.compile(r"\d+|[^\W\d_]+")
@@ -101,9 +103,7 @@ def lemma(word: str) -> str:
         return known
     if len(word) < 3 or not word.isascii() or not word.isalpha():
         return word
-    from simplemma import lemmatize  # 50 ms of import and 12 ms of dictionary: only who needs a base form pays
-
-    return lemmatize(word, lang="en").lower()
+    return english.base_form(word).lower()
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -187,8 +187,4 @@ def _is_part(text: str) -> bool:
 @lru_cache(maxsize=20_000)
 def is_word(text: str) -> bool:
     """Tell whether a lower-case text is an English word."""
-    if text in vocabulary().groups:
-        return True
-    from simplemma import is_known  # see lemma()
-
-    return is_known(text, lang="en")
+    return text in vocabulary().groups or english.is_known(text)

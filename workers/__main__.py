@@ -4,7 +4,7 @@ import sys
 from functools import partial
 from importlib import import_module
 
-from tools import logs
+from tools import english, logs
 from tools.errors import AssistantError, ConfigurationError
 from tools.settings import Settings, load_settings
 from workers import runners
@@ -31,10 +31,11 @@ def main() -> int:
 
 
 def preload() -> None:
-    """Import what jobs need before the first fork, so that each starts warm and shares the memory.
+    """Load what jobs need before the first fork, so that each starts warm and shares the memory.
 
     A query that runs in the background loads the guard itself: all others would carry it along.
     """
+    english.pack()
     import_module("workers.jobs")
     for kind in runners.RUNNERS.keys() - {"query"}:
         runners.runner_of(kind)

@@ -6,8 +6,10 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simplemma.strategies import DefaultDictionaryFactory
 
-from tools.vocabulary import expand, lemma, name_terms, related, split_name, terms, vocabulary, words
+from tools import english
+from tools.vocabulary import expand, is_word, lemma, name_terms, related, split_name, terms, vocabulary, words
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,23 @@ def test_every_word_list_is_in_lower_case() -> None:
 def test_the_dictionary_is_not_loaded_by_an_import() -> None:
     code = "import sys, tools.vocabulary; sys.exit('simplemma' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_packed_dictionary_says_what_the_whole_one_says() -> None:
+    whole = DefaultDictionaryFactory().get_dictionary("en")
+    packed = english.Packed(english.packed(whole))
+    assert len(packed) == len(whole)
+    assert [word for at, word in enumerate(whole) if at % 10 == 0 and packed[word] != whole[word]] == []
+    assert set(packed) == set(whole)
+    assert packed.get("orderlines") is packed.get("") is packed.get("zzzz") is None
+
+
+def test_a_process_that_packs_the_dictionary_gives_the_same_base_forms() -> None:
+    words = ("cities", "sold", "london", "blorpings", "qty", "children")
+    code = f"from tools import english, vocabulary as v; english.pack(); print([v.lemma(w) for w in {words}])"
+    code += f"; print([v.is_word(w) for w in {words}]); print(len(english._held))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [str([lemma(w) for w in words]), str([is_word(w) for w in words]), "1"]
 
 
 @given(st.text(max_size=60))
