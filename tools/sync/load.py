@@ -17,7 +17,7 @@ from tools.store.session import NO_ROOM, no_room
 from tools.sync.read import unescaped
 from tools.sync.spool import Spool
 
-COPY_BLOCK = 524_288
+COPY_BLOCK = 131_072
 GONE_SECONDS = 1.0
 """What a write gets to fail by itself once its line is gone."""
 MOST_REJECTS = 1000

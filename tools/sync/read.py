@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from tools.connectors.base import BulkReader, BulkReading
 
-CHUNK_BYTES = 4_000_000
-"""What is committed at once, about; two such chunks are held at a time, whatever the size of the table."""
+CHUNK_BYTES = 2_000_000
+"""What is committed at once, about; four such chunks are held at most, whatever the size of the table.
+
+Two are written, one waits for a writer, one is read.
+"""
 CHUNK_ROWS = 20_000
 
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
@@ -62,14 +65,21 @@ class _Cutter:
         await self._out.put(None)
 
     async def _cut(self) -> None:
-        whole = b"".join(self._blocks)
-        end = whole.rfind(b"\n") + 1
-        chunk = Chunk(self._number, whole[:end], self._rows)
-        rest = whole[end:]
-        self._blocks, self._bytes, self._rows = ([rest] if rest else []), len(rest), 0
+        rest = self._cut_last()
+        chunk = Chunk(self._number, b"".join(self._blocks), self._rows)
+        self._blocks, self._bytes, self._rows = rest, sum(map(len, rest)), 0
         self._number += 1
-        del whole
         await self._out.put(chunk)
+
+    def _cut_last(self) -> list[bytes]:
+        """Take away what comes behind the last whole line, and give it."""
+        rest: list[bytes] = []
+        while not (end := self._blocks[-1].rfind(b"\n") + 1):
+            rest.insert(0, self._blocks.pop())
+        if tail := self._blocks[-1][end:]:
+            rest.insert(0, tail)
+            self._blocks[-1] = self._blocks[-1][:end]
+        return rest
 
 
 @asynccontextmanager

@@ -140,11 +140,11 @@ class _Writers:
         self._flying: deque[tuple[asyncio.Task[Resume], Chunk]] = deque()
 
     async def take(self, chunk: Chunk) -> None:
-        """Begin to write a chunk; waits for the one before the last."""
-        while len(self._flying) >= AT_ONCE:
-            await self._land()
+        """Begin to write a chunk; returns when another one could be."""
         before = self._flying[-1][0] if self._flying else self._going
         self._flying.append((asyncio.create_task(_commit(self._run, self._task, self._where, before, chunk)), chunk))
+        while len(self._flying) >= AT_ONCE:
+            await self._land()
 
     async def end(self) -> Resume:
         """Wait for all; gives where the last one leaves off."""
