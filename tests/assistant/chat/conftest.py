@@ -198,11 +198,27 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+@contextmanager
+def new_profile(browser: Browser) -> Iterator[BrowserContext]:
+    """What one person's browser keeps, from first to last: cookies, and the parts of a page."""
     opened = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """The browser of the one person of a local set-up: it need not fetch and compile the chat for each test."""
+    with new_profile(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def context(profile: BrowserContext) -> Iterator[BrowserContext]:
+    """That browser, without a page at the beginning and at the end."""
+    yield profile
+    for page in profile.pages:
+        page.close()
 
 
 @pytest.fixture

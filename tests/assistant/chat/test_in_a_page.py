@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from assistant import accounts, embed
 from assistant.embed.keys import Look
-from tests.assistant.chat.conftest import Site, apart, serving
+from tests.assistant.chat.conftest import Site, apart, new_profile, serving
 from tests.assistant.chat.test_signing_in import PASSWORD, sign_in
 from tests.openai_stub import Say, Stub
 from tools import databases, jobs, policies, schemas
@@ -147,6 +147,13 @@ async def _prepare(settings: Settings, site: Site, source: str, ann: str, host: 
 
 async def _offer(box: Toolbox, person: Actor, host: Host, path: str, **options: Any) -> None:
     host.keys[path[1:]] = await embed.create_key(box, person, path, [host.origin], **options)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that knows nobody: who is let in is what these tests ask."""
+    with new_profile(browser) as opened:
+        yield opened
 
 
 @pytest.fixture
