@@ -10,10 +10,11 @@ LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url 
 run: environment
 	@exec $(PY) -m assistant.cli up --with-parent
 
-# The browser by itself: it shares no processor with tests that kill and start servers.
+# The browser by itself: it shares no processor with tests that kill and start servers. Its folders are named, so that
+# the rest is not collected a second time.
 test: lint
 	@$(PYTEST) -m "not browser" -n 2 --dist loadscope
-	@$(PYTEST) -m browser
+	@$(PYTEST) -m browser tests/acceptance tests/assistant/chat
 
 # For the minutes between commits: under two of them.
 check: lint

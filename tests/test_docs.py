@@ -50,6 +50,16 @@ def test_every_make_target_named_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+def test_make_test_looks_for_browser_tests_wherever_there_are_some() -> None:
+    named = re.search(r"-m browser (.+)", (ROOT / "Makefile").read_text())
+    assert named is not None
+    tests = (ROOT / "tests").rglob("test_*.py")
+    marked = [test for test in tests if re.search(r"pytest\.mark\.browser", test.read_text())]
+    assert marked
+    for test in marked:
+        assert any(test.is_relative_to(ROOT / folder) for folder in named[1].split()), test
+
+
 def test_every_relative_link_leads_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)|src(?:set)?=\"([^\"]+)\"", (ROOT / "README.md").read_text())
     for link in (one or other for one, other in links):
