@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from rapidfuzz.process import extract
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -84,5 +83,7 @@ def of_entity(found: Sequence[Source], entity: str) -> list[Source]:
 
 def _near(wanted: str, names: Iterable[str]) -> str:
     known = sorted(set(names))
+    from rapidfuzz.process import extract
+
     near = [found[0] for found in extract(wanted, known, limit=3, score_cutoff=60)]
     return f"{'near' if near else 'there are'}: {', '.join(near or known[:12])}"

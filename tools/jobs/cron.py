@@ -5,12 +5,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cron_descriptor import ExpressionDescriptor, Options
-from croniter import croniter
-from croniter.croniter import CroniterBadDateError
-from tzlocal import get_localzone_name
-
 from tools.errors import Invalid
+
+# Each library is loaded by what first needs it: a job that only runs needs none.
 
 FIELDS = 5
 """minute, hour, day of month, month, day of week; seconds are not for work that takes minutes."""
@@ -18,6 +15,9 @@ FIELDS = 5
 
 def check(cron: str) -> str:
     """Give a cron expression with its blanks in order; Invalid when it is none, or one whose day never comes."""
+    from croniter import croniter
+    from croniter.croniter import CroniterBadDateError
+
     plain = " ".join(cron.split())
     if len(plain.split()) != FIELDS or not croniter.is_valid(plain):
         raise Invalid(
@@ -39,6 +39,8 @@ def check_zone(name: str) -> str:
 
 def local_zone() -> str:
     """The name of the zone this machine's clock shows; UTC when it does not say."""
+    from tzlocal import get_localzone_name
+
     name = get_localzone_name() or "UTC"
     return "UTC" if name in ("Etc/UTC", "Etc/GMT") else name
 
@@ -60,6 +62,8 @@ def times(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
     Where the clock jumps forward over a time, it comes when the jump is over. Where an hour comes twice, an expression
     that names its hours comes in the first one only; one that runs each hour runs in both.
     """
+    from croniter import croniter
+
     walk = croniter(cron, after.astimezone(zone(timezone)))
     named_hours = "*" not in cron.split()[1]
     while True:
@@ -71,6 +75,8 @@ def times(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
 @lru_cache(maxsize=256)
 def in_words(cron: str) -> str:
     """Say a cron expression as people do: `every day at 02:00`, `at 07:30, Monday through Friday`."""
+    from cron_descriptor import ExpressionDescriptor, Options
+
     options = Options()
     options.use_24hour_time_format = True
     options.verbose = False

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from rapidfuzz.process import extract
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -232,6 +231,8 @@ def pick(tables: Sequence[TrainedTable], name: str, database: str) -> TrainedTab
         raise Invalid(f"{name!r} stands in several schemas of {database}: {several}. Name one in full.")
     if not tables:
         raise NotFound(f"No table of {database} is known yet; train it first.")
+    from rapidfuzz.process import extract
+
     near = extract(wanted, [t.shape.name for t in tables], limit=3, score_cutoff=60)
     names = [found[0] for found in near] or [t.shape.name for t in tables[:8]]
     raise NotFound(f"No table named {name!r} in {database}; {'near' if near else 'known'}: {', '.join(names)}.")

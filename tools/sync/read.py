@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from tools.connectors.base import BulkReader, BulkReading
 
 CHUNK_BYTES = 2_000_000
-"""What is committed at once, about; four such chunks are held at most, whatever the size of the table.
+"""What is committed at once, about; three such chunks are held, whatever the size of the table.
 
-Two are written, one waits for a writer, one is read.
+Two are written while one is read.
 """
 CHUNK_ROWS = 20_000
 
@@ -70,6 +70,8 @@ class _Cutter:
         self._blocks, self._bytes, self._rows = rest, sum(map(len, rest)), 0
         self._number += 1
         await self._out.put(chunk)
+        del chunk
+        await self._out.join()
 
     def _cut_last(self) -> list[bytes]:
         """Take away what comes behind the last whole line, and give it."""
@@ -111,6 +113,7 @@ async def _until_done(queue: "asyncio.Queue[Chunk | None]", task: "asyncio.Task[
             if not getting.done() and task.exception() is not None:
                 task.result()
             chunk = await getting
+            queue.task_done()
         finally:
             getting.cancel()
         if chunk is None:
