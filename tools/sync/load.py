@@ -62,54 +62,47 @@ SELECT CASE WHEN cast(:keyed AS boolean) THEN s.source_key ELSE {ROW_KEY} END AS
 FROM pg_temp.sync_staging s
 """  # noqa: S608 - constants
 
+INSERT = """
+INSERT INTO tabletalk.documents
+    (workspace_id, database_id, table_name, source_key, entity, title, body, tags, data, happened_at, hash)
+SELECT :workspace, :database, :table, s.source_key, :entity, s.title, s.body, s.tags, s.data, s.happened_at, s.hash
+"""
 NOTED = """
 INSERT INTO tabletalk.document_backlog (workspace_id, database_id, table_name, documents, ids)
 SELECT :workspace, :database, :table, count(*), {ids} FROM written HAVING count(*) > 0
 """
 """What has been written: the index job makes its words, and a search that comes before knows where to look."""
 
-UPDATE = text(f"""
-WITH written AS (
-UPDATE tabletalk.documents d SET
-    entity = :entity, title = s.title, body = s.body, tags = s.tags, data = s.data, happened_at = s.happened_at,
-    hash = s.hash, changed_at = now(), deleted_at = NULL
-FROM (
+WRITE_FIRST = text(f"""
+WITH written AS ({INSERT} FROM ({HASHED}) s RETURNING id),
+    noted AS ({NOTED.format(ids="int8multirange(int8range(min(id), max(id), '[]'))")})
+SELECT count(*) AS new, 0 AS changed, 0 AS restored FROM written
+""")  # noqa: S608 - constants
+WRITE = text(f"""
+WITH due AS MATERIALIZED (
     SELECT s.*, there.id, there.deleted_at
-    FROM ({HASHED}) s CROSS JOIN LATERAL (
+    FROM ({HASHED}) s LEFT JOIN LATERAL (
         SELECT d.id, d.hash, d.deleted_at FROM tabletalk.documents d
         WHERE d.database_id = :database AND d.table_name = :table AND d.source_key = s.source_key
         LIMIT 1
-    ) there
-    WHERE there.hash <> s.hash OR there.deleted_at IS NOT NULL
-) s
-WHERE d.id = s.id
-RETURNING d.id, s.deleted_at
+    ) there ON true
+    WHERE there.id IS NULL OR there.hash <> s.hash OR there.deleted_at IS NOT NULL
+), changed AS (
+    UPDATE tabletalk.documents d SET
+        entity = :entity, title = s.title, body = s.body, tags = s.tags, data = s.data, happened_at = s.happened_at,
+        hash = s.hash, changed_at = now(), deleted_at = NULL
+    FROM due s WHERE d.id = s.id
+    RETURNING d.id, s.deleted_at
+), new AS (
+    {INSERT} FROM due s WHERE s.id IS NULL
+    ON CONFLICT (database_id, table_name, source_key) DO NOTHING
+    RETURNING id
+), written AS (
+    SELECT id FROM changed UNION ALL SELECT id FROM new
 ), noted AS ({NOTED.format(ids="range_agg(int8range(id, id, '[]'))")})
-SELECT count(*) AS changed, count(deleted_at) AS restored FROM written
-""")  # noqa: S608
+SELECT (SELECT count(*) FROM new) AS new, count(*) AS changed, count(deleted_at) AS restored FROM changed
+""")  # noqa: S608 - constants
 """The LIMIT keeps the planner to one look into the index for each line, whatever it thinks of the sizes."""
-
-INSERT = f"""
-INSERT INTO tabletalk.documents
-    (workspace_id, database_id, table_name, source_key, entity, title, body, tags, data, happened_at, hash)
-SELECT :workspace, :database, :table, s.source_key, :entity, s.title, s.body, s.tags, s.data, s.happened_at, s.hash
-FROM ({HASHED}) s
-"""  # noqa: S608 - constants
-COUNTED = """
-WITH written AS ({insert} RETURNING id), noted AS ({noted})
-SELECT count(*) FROM written
-"""
-INSERTED = NOTED.format(ids="int8multirange(int8range(min(id), max(id), '[]'))")
-INSERT_FIRST = text(COUNTED.format(insert=INSERT, noted=INSERTED))
-IF_NEW = """
-WHERE (
-    SELECT d.id FROM tabletalk.documents d
-    WHERE d.database_id = :database AND d.table_name = :table AND d.source_key = s.source_key
-    LIMIT 1
-) IS NULL
-ON CONFLICT (database_id, table_name, source_key) DO NOTHING
-"""
-INSERT_NEW = text(COUNTED.format(insert=INSERT + IF_NEW, noted=INSERTED))
 
 SEEN = text(f"SELECT string_agg({ROW_KEY}, chr(10)) FROM pg_temp.sync_staging s")  # noqa: S608
 
@@ -190,11 +183,8 @@ async def _attempt(session: AsyncSession, where: Destination, data: bytes, rows:
     """Write lines, all or none."""
     async with session.begin_nested():
         await copy(session, "sync_staging", data)
-        if where.first and where.keyed:
-            await session.execute(INSERT_FIRST, where.parameters)
-            return Counts(read=rows, new=rows)
-        changed, restored = (await session.execute(UPDATE, where.parameters)).one()
-        new = (await session.execute(INSERT_NEW, where.parameters)).scalar_one()
+        statement = WRITE_FIRST if where.first and where.keyed else WRITE
+        new, changed, restored = (await session.execute(statement, where.parameters)).one()
         if where.seen is not None:
             where.seen.add((await session.execute(SEEN, {"entity": where.entity})).scalar() or "")
     return Counts(read=rows, new=new, changed=changed, unchanged=rows - new - changed, restored=restored)
