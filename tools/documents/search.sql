@@ -12,12 +12,17 @@ WITH scope AS MATERIALIZED (
 ), patterns AS MATERIALIZED (
     -- What a text must hold to say a term, a regular expression; empty where that is not sure. A stem is the beginning of
     -- its word but for a last letter that took another's place (`deliveri`) or two (`die`), and in a word of letters none
-    -- stands before it.
-    SELECT term, CASE WHEN bool_and(part <> '') THEN '(^|[^a-z])(' || string_agg(part, '|') || ')' ELSE '' END AS pattern
+    -- stands before it. Of other words the longest run of plain letters is taken: how a server lowers others may differ.
+    SELECT term, CASE WHEN bool_and(part <> '') THEN string_agg(part, '|') ELSE '' END AS pattern
     FROM (
         SELECT term, CASE
-            WHEN stem ~ '^[a-z]+$' THEN left(stem, greatest(1, length(stem) - CASE WHEN stem LIKE '%ie' THEN 2 ELSE 1 END))
-            WHEN stem ~ '^[a-z0-9]+$' THEN stem ELSE '' END AS part
+            WHEN stem ~ '^[a-z]+$' THEN '(^|[^a-z])'
+                || left(stem, greatest(1, length(stem) - CASE WHEN stem LIKE '%ie' THEN 2 ELSE 1 END))
+            WHEN stem ~ '^[a-z0-9]+$' THEN stem
+            ELSE coalesce((
+                SELECT run FROM regexp_split_to_table(left(stem, -2), '[^a-z0-9]+') AS run
+                WHERE length(run) > 1 ORDER BY length(run) DESC LIMIT 1
+            ), '') END AS part
         FROM stems
     ) AS parts
     GROUP BY term

@@ -106,6 +106,7 @@ SAID = (
     "skies sky dying die lying lie tied ties valency valence credibility credible relational hoping hopping ability "
     "able ugly early only news gently biologist geology formation iciness owed agreed running argued argues fluently "
     "foo-bar foo_bar v2 12e5 3.14 -17 2024-05-01 a1b2 naïve Straße ÖL İzmir \u212aelvin ada@example.com example.com "
+    "Müller Müllers naïvely façades résumés Grünewalds café-crème-brûlée "
     "http://example.com/path/file.txt don't O'Neil <b>bold</b> AT&amp;T 日本語 x y"
 )
 
