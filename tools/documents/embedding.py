@@ -188,6 +188,7 @@ class _Work:
     async def forget(self) -> None:
         """Make every document due; its vector is found by until it is made anew."""
         async with self._box.store.begin(self._claim.actor.workspace_id) as session:
+            await self._claim.hold_database(session)
             await session.execute(OLD, {"database": self._database})
             await self._claim.hold(session)
 
@@ -211,6 +212,7 @@ class _Work:
     async def clean(self) -> None:
         """Take away what was made of documents that are gone."""
         async with self._box.store.begin(self._claim.actor.workspace_id) as session:
+            await self._claim.hold_database(session)
             for statement in CLEAN:
                 await session.execute(statement, {"database": self._database})
             await self._claim.hold(session)
@@ -248,6 +250,7 @@ class _Work:
             "vectors": [vectors.get(document) for document in there],
         }
         async with self._box.store.begin(workspace) as session:
+            await self._claim.hold_database(session)
             await session.execute(STORE, {**stored, "model": self._model, "dimension": self.dimension})
             await self._link(session, there)
             await self._claim.hold(session)

@@ -160,6 +160,7 @@ class _Work:
     async def clean(self) -> None:
         """Take away the words of documents that are gone."""
         async with self._box.store.begin(self._workspace) as session:
+            await self._claim.hold_database(session)
             await session.execute(CLEAN, self._database)
             await self._claim.hold(session)
 
@@ -171,6 +172,7 @@ class _Work:
             few = self.done < WORDS_SHARE * int(await session.scalar(ALL, self._database) or 0)
             if few and await session.scalar(KNOWN, self._database):
                 return
+            await self._claim.hold_database(session)
             await session.execute(FORGET_WORDS, self._database)
             await session.execute(COUNT_WORDS, {**self._database, "workspace": self._workspace})
             await self._claim.hold(session)
@@ -182,6 +184,7 @@ class _Work:
     async def _make(self, rows: Sequence[int]) -> int:
         """Make the words that some rows of the backlog ask for; written only while the claim is ours."""
         async with self._box.store.begin(self._workspace) as session:
+            await self._claim.hold_database(session)
             made: Any = await session.execute(MAKE, {"rows": rows})
             await session.execute(DONE, {"rows": rows})
             await self._claim.hold(session)

@@ -14,11 +14,12 @@ from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tools.errors import NotFound
 from tools.jobs.job import ClaimLost, Job, JobCancelled, Outcome, job_of
 from tools.jobs.patience import end, patiently, store_away
 from tools.jobs.people import person_for
 from tools.jobs.records import announce, hand_over, job_channel, record_event
-from tools.store.models import JobRow, User
+from tools.store.models import DatabaseRow, JobRow, User
 from tools.toolbox import Actor, Toolbox
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,16 @@ class Claim:
         if (await session.execute(owned.with_for_update(read=True))).first() is None:
             self.lost = True
             self.check()
+
+    async def hold_database(self, session: AsyncSession) -> None:
+        """Make sure, as the first statement of a transaction, that the job's database stays until its end.
+
+        Whoever forgets the database waits for the transaction, before he holds anything that it would wait for.
+        NotFound when it is gone.
+        """
+        there = select(DatabaseRow.id).where(DatabaseRow.id == self.job.database_id)
+        if (await session.execute(there.with_for_update(read=True, key_share=True))).first() is None:
+            raise NotFound("The database of this job is no longer registered.")
 
     # What follows is for tools.jobs.attempt
 

@@ -87,6 +87,7 @@ async def _note(run: Run, name: str, reason: str) -> None:
 
     async def note() -> None:
         async with run.box.store.begin(workspace) as session:
+            await run.claim.hold_database(session)
             await write_state(session, workspace, source, name, error=reason)
             await run.claim.hold(session)
 
@@ -132,6 +133,7 @@ async def _mark_gone(run: Run, name: str) -> None:
     workspace, database = run.claim.actor.workspace_id, run.source.database.id
     where = Destination(workspace, database, name, "", run.job, keyed=True)
     async with run.box.store.begin(run.claim.actor.workspace_id) as session:
+        await run.claim.hold_database(session)
         number = await deletes.remove_all(session, where, hard=run.options.deletes == "hard")
         await run.claim.hold(session)
     if number:
@@ -159,6 +161,7 @@ async def _ended(run: Run, tasks: list[Task]) -> Outcome:
         await documents.start_indexing(run.box, run.claim.actor, run.source.database.name)
     if outcome.state == "succeeded":  # of a partial one the failed tables alone are tried again
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
+            await run.claim.hold_database(session)
             for task in tasks:
                 await write_state(session, run.claim.actor.workspace_id, run.source.database.id, task.name, resume=None)
             await run.claim.hold(session)

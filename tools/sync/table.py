@@ -217,6 +217,7 @@ async def _commit(
                 if state and state.resume and state.resume.job == run.job and state.resume.chunk >= chunk.number:
                     return state.resume
             repeated = True
+            await run.claim.hold_database(session)
             written = await write(session, where, chunk.data, chunk.rows)
             if isinstance(before, asyncio.Task):
                 await asyncio.wait({before})  # not awaited itself: it is not this one's to cancel
@@ -271,6 +272,7 @@ async def _finish(run: Run, task: Task, where: Destination, going: Resume, same:
 
     async def once() -> Counts:
         async with run.box.store.begin(run.claim.actor.workspace_id) as session:
+            await run.claim.hold_database(session)
             await _still_there(session, where, going)
             total = counts
             if found.doubt or where.seen:

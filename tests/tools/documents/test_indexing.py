@@ -150,6 +150,34 @@ async def test_documents_that_are_removed_take_their_words_with_them(
         assert await rows(toolbox, actor, f"SELECT * FROM tabletalk.{table}") == [], table
 
 
+async def test_a_database_is_forgotten_while_words_are_made(
+    toolbox: Toolbox, actor: Actor, postgres: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither waits for what the other holds: the one that came second waits at the start."""
+    await postgres.run(FILL.format(1, 10))
+    await run_sync(toolbox, actor)
+    hold, forgetting = Claim.hold, list[asyncio.Task[Any]]()
+
+    async def while_it_is_forgotten(claim: Claim, session: Any) -> None:
+        if not forgetting:
+            forget = databases.forget(toolbox, actor, "shop", approved_by=actor.user_id)
+            forgetting.append(asyncio.create_task(forget))
+            while not forgetting[0].done() and not await waiting():
+                await asyncio.sleep(0.01)
+        await hold(claim, session)
+
+    async def waiting() -> bool:
+        async with toolbox.store.begin_as_owner() as session:
+            return bool(await session.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")))
+
+    monkeypatch.setattr(Claim, "hold", while_it_is_forgotten)
+    (job,) = await jobs.list_jobs(toolbox, actor, kind="index", states=["queued"])
+    await jobs.attempt(toolbox, job.id, runner_of)
+    assert (await forgetting[0]).parts
+    assert await rows(toolbox, actor, "SELECT 1 FROM tabletalk.documents") == []
+    assert await rows(toolbox, actor, "SELECT 1 FROM tabletalk.document_texts") == []
+
+
 async def test_half_of_the_backlog_is_done_and_the_job_is_killed(
     toolbox: Toolbox, actor: Actor, postgres: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:

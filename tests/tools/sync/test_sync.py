@@ -115,13 +115,15 @@ async def test_a_sync_leaves_nothing_in_a_database_that_is_removed_under_it(
     toolbox: Toolbox, actor: Actor, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await source.run(ORDERS)
-    wrote = load.write
+    begin = table._destination
 
-    async def removed_before(*given: Any) -> Any:
+    async def removed_after(*given: Any) -> load.Destination:
+        found = await begin(*given)
         async with toolbox.store.begin(actor.workspace_id) as session:
             await session.execute(text("DELETE FROM tabletalk.databases"))
-        return await wrote(*given)
+        return found
 
-    monkeypatch.setattr(table, "write", removed_before)
-    assert (await run_sync(toolbox, actor)).state != "succeeded"
+    monkeypatch.setattr(table, "_destination", removed_after)
+    job = await run_sync(toolbox, actor)
+    assert (job.state, job.error) == ("failed", "The database of this job is no longer registered.")
     assert await documents(toolbox, actor, deleted=True) == []
