@@ -38,7 +38,8 @@ REMOVE = text("DELETE FROM tabletalk.tables WHERE database_id = :database AND id
 TOUCH = text("UPDATE tabletalk.tables SET fetched_at = now() WHERE database_id = :database")
 ASKED = 20
 """Tables that are missing and of which it is asked whether they are gone, at most."""
-LOCK = text("SELECT id FROM tabletalk.databases WHERE id = :database FOR UPDATE")
+LOCK = text("SELECT id FROM tabletalk.databases WHERE id = :database FOR NO KEY UPDATE")
+"""One at a time; jobs that only need the database to be there go on."""
 
 
 WITHHELD = "may not be read any more"
