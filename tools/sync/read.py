@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tools.connectors.base import BulkReader, BulkReading
 
-CHUNK_BYTES = 2_000_000
+CHUNK_BYTES = 3_000_000
 """What is committed at once, about; three such chunks are held, whatever the size of the table.
 
 Two are written while one is read.

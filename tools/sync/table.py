@@ -31,6 +31,10 @@ UPDATE tabletalk.sync_states SET counts = counts - 'keys' WHERE database_id = :d
 """)
 """That documents and source hold the same keys is known only after a run that came to its end."""
 FORGET_REJECTS = text("DELETE FROM tabletalk.sync_rejects WHERE database_id = :database AND table_name = :table")
+REACHED = text("""
+SELECT CAST(resume ->> 'job' AS bigint), CAST(resume ->> 'chunk' AS bigint) FROM tabletalk.sync_states
+WHERE database_id = :database AND table_name = :table
+""")
 AT_ONCE = 2
 """Chunks that are written at the same time."""
 DONE_PERCENT = 98.0
@@ -243,8 +247,8 @@ async def _still_there(session: AsyncSession, where: Destination, going: Resume)
     """Make sure that the store has the chunk before: it need not have been on the disk when the store was killed."""
     if not going.chunk:
         return
-    state = (await read_states(session, where.workspace, where.database)).get(where.table)
-    if not state or not state.resume or (state.resume.job, state.resume.chunk) != (going.job, going.chunk):
+    there = (await session.execute(REACHED, {"database": where.database, "table": where.table})).first()
+    if there is None or tuple(there) != (going.job, going.chunk):
         raise _Lost
 
 
