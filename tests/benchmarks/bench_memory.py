@@ -10,16 +10,14 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.benchmarks.bench_sync import Bench, benches, store_url
+from tests.benchmarks.place import store
 from tools import jobs, sync
-from tools.embedded import servers
 from tools.settings import Settings
-from tools.store.session import migrate
 from tools.sync import SyncOptions
 from tools.toolbox import open_toolbox
 
@@ -101,9 +99,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[200_000, 600_000])
     parser.add_argument("--only", choices=("postgres", "mysql"))
-    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as home:
-        Path(home).chmod(0o711)
-        plain = Settings(_env_file=None, home=Path(home), sync_starts_a_minute=0, log_level="WARNING")
-        with servers(plain) as filled:
-            migrate(store_url(filled))
-            asyncio.run(main(parser.parse_args(), filled))
+    with store(sync_starts_a_minute=0, log_level="WARNING") as filled:
+        asyncio.run(main(parser.parse_args(), filled))

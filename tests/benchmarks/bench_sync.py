@@ -21,7 +21,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -37,13 +36,13 @@ import asyncpg
 from sqlalchemy import insert, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.benchmarks.place import store
 from tests.conftest import MYSQL, POSTGRES, new_actor
 from tools import databases, documents, jobs, schemas, sync
 from tools.connectors.base import Dialect
-from tools.embedded import servers
 from tools.settings import Settings
 from tools.store.models import DocumentRow
-from tools.store.session import async_url, migrate
+from tools.store.session import async_url
 from tools.sync import SyncOptions, compile_postgres
 from tools.sync.load import HASH
 from tools.toolbox import Actor, Toolbox, open_toolbox
@@ -431,9 +430,5 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--growth", type=int, default=2_000_000, help="the largest table of the growth series; 0: none")
     parser.add_argument("--only", choices=("postgres", "mysql"))
-    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as home:
-        Path(home).chmod(0o711)
-        plain = Settings(_env_file=None, home=Path(home), sync_starts_a_minute=0, log_level="WARNING")
-        with servers(plain) as filled:
-            migrate(store_url(filled))
-            asyncio.run(main(parser.parse_args(), filled))
+    with store(sync_starts_a_minute=0, log_level="WARNING") as filled:
+        asyncio.run(main(parser.parse_args(), filled))

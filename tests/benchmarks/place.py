@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.assistant.chat.conftest import Site, serving
 from tests.openai_stub import Stub, serve
@@ -29,15 +30,22 @@ class Place:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
-    """Start the servers; at the end of the block all of it is gone."""
-    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as folder, serve() as stub:
+def store(**more: Any) -> Iterator[Settings]:
+    """Start the servers alone, with `more` settings; at the end of the block all of it is gone."""
+    with tempfile.TemporaryDirectory(prefix="tabletalk-bench-") as folder:
         home = Path(folder)
         home.chmod(0o711)
-        with servers(Settings(home=home, _env_file=None)) as settings:
+        with servers(Settings(home=home, _env_file=None, **more)) as settings:
             assert settings.database_url is not None
             migrate(settings.database_url.get_secret_value())
-            yield Place(settings, stub, home)
+            yield settings
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """Start the servers; at the end of the block all of it is gone."""
+    with serve() as stub, store() as settings:
+        yield Place(settings, stub, settings.home)
 
 
 def resident(pid: int) -> float:

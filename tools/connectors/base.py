@@ -105,6 +105,12 @@ def quoted(name: str, dialect: Dialect) -> str:
     return mark + name.replace(mark, mark * 2) + mark
 
 
+def literal(text: str, dialect: Dialect) -> str:
+    """A text as a literal of our sessions: backslashes escape in MySQL's, and in no other."""
+    plain = text.replace("\\", "\\\\") if dialect == "mysql" else text
+    return "'" + plain.replace("'", "''") + "'"
+
+
 def bare_names(names: Iterable[str]) -> dict[str, str]:
     """Qualified name -> the name alone, where all lie in one schema, which then says nothing."""
     known = list(names)

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from tools.connectors.base import Column, TableSchema, TypeFamily
+from tools.connectors.base import Column, TableSchema, TypeFamily, literal
 from tools.connectors.catalogs import as_tables
 
 SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
@@ -98,12 +98,7 @@ Key = tuple[str, str]
 
 def in_schemas(query: str, schemas: Sequence[str]) -> str:
     """Fill the names of the schemas into one of the queries above."""
-    return query.format(schemas=", ".join(literal(schema) for schema in schemas))
-
-
-def literal(text: str) -> str:
-    """Quote `text` as a string of the session's mode (backslashes escape)."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return query.format(schemas=", ".join(literal(schema, "mysql") for schema in schemas))
 
 
 def family(data_type: str, column_type: str) -> TypeFamily:

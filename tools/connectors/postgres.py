@@ -16,7 +16,17 @@ from asyncpg.prepared_stmt import PreparedStatement
 from tools.connectors import postgres_catalog as catalog
 from tools.connectors import reach
 from tools.connectors.addresses import resolve
-from tools.connectors.base import Address, BulkReading, Dialect, Greeting, ReadLimits, Rows, TableSchema
+from tools.connectors.base import (
+    Address,
+    BulkReading,
+    Dialect,
+    Greeting,
+    ReadLimits,
+    Rows,
+    TableSchema,
+    literal,
+    quoted,
+)
 from tools.connectors.cells import Sheet, shorten
 from tools.connectors.lines import Ear, asked_elsewhere, probe_silence
 from tools.connectors.opening import check_opening
@@ -304,9 +314,9 @@ class PostgresConnector:
 
 def _begin(path: Sequence[str]) -> str:
     """The statement that opens a transaction, pins its settings, and by reading seals it as read-only."""
-    quoted = ", ".join('"' + schema.replace('"', '""') + '"' for schema in path)
-    pins = {**PINNED, "search_path": quoted}
-    calls = ", ".join(f"pg_catalog.set_config({_literal(name)}, {_literal(pins[name])}, true)" for name in pins)
+    pins = {**PINNED, "search_path": ", ".join(quoted(schema, "postgres") for schema in path)}
+    told = ((literal(name, "postgres"), literal(value, "postgres")) for name, value in pins.items())
+    calls = ", ".join(f"pg_catalog.set_config({name}, {value}, true)" for name, value in told)
     calls = calls.replace("%", "%%")
     return f"BEGIN TRANSACTION READ ONLY; SELECT {calls}, pg_catalog.set_config('statement_timeout', '%d', true)"
 
@@ -315,10 +325,6 @@ async def _tell(session: Session, told: Mapping[str, str] | None) -> None:
     """Tell the transaction who asks; what it was told ends with it."""
     if told:
         await session.wire.fetch(TELL, list(told), list(told.values()))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 async def _read_in_batches(statement: "PreparedStatement[asyncpg.Record]", sheet: Sheet) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, LargeBinary, Text, bindparam, select, text
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tools import databases, jobs
@@ -13,11 +13,10 @@ from tools.documents.indexes import build_if_it_pays
 from tools.documents.pace import Pace
 from tools.documents.references import Reference, references
 from tools.documents.sources import sources
-from tools.errors import Conflict, NotFound
+from tools.errors import Conflict
 from tools.jobs import Claim, Job, Outcome
 from tools.reach import bounded_tables, masked_columns
 from tools.rights import may_change
-from tools.store.models import DatabaseRow
 from tools.toolbox import Actor, Toolbox
 
 BATCH = 256
@@ -176,11 +175,8 @@ class _Work:
     @classmethod
     async def begin(cls, box: Toolbox, claim: Claim) -> "_Work":
         """Look up the database of the job and how its tables refer to one another."""
-        query = select(DatabaseRow.name).where(DatabaseRow.id == claim.job.database_id)
-        async with box.store.begin(claim.actor.workspace_id) as session:
-            name = await session.scalar(query)
-        if name is None or claim.job.database_id is None:
-            raise NotFound("The database of this job is no longer registered.")
+        name = await databases.name_of(box, claim.actor, claim.job.database_id)
+        assert claim.job.database_id is not None, "it has a name"
         linked = await references(box, claim.actor, name)
         masked = {table for table, columns in (await masked_columns(box, claim.actor, name)).items() if columns}
         return cls(box, claim, Found(claim.job.database_id, name, linked, frozenset(masked)))

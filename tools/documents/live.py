@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import ARRAY, BigInteger, bindparam, text
 
 from tools import databases, schemas
-from tools.connectors.base import Dialect, TableSchema, quoted
+from tools.connectors.base import Dialect, TableSchema, literal, quoted
 from tools.errors import AssistantError, Invalid
 from tools.reach import Bounds
 from tools.toolbox import Actor, Toolbox
@@ -108,5 +108,4 @@ def _literal(shape: TableSchema, name: str, value: str, dialect: Dialect) -> str
         raise Invalid(f"The key of {shape.qualified_name} is binary; open the row by another column.")
     if family == "number":
         return value
-    plain = value.replace("\\", "\\\\") if dialect == "mysql" else value
-    return "'" + plain.replace("'", "''") + "'"
+    return literal(value, dialect)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
+from tools.connectors import base
 from tools.connectors.base import Column, TableSchema
 from tools.sync.plan import SyncPlan
 
@@ -28,12 +29,12 @@ _BINARY = (
 
 def quoted(name: str) -> str:
     """A name as an identifier."""
-    return '"' + name.replace('"', '""') + '"'
+    return base.quoted(name, "postgres")
 
 
 def literal(text: str) -> str:
     """A text as a literal."""
-    return "'" + text.replace("'", "''") + "'"
+    return base.literal(text, "postgres")
 
 
 def table(shape: TableSchema) -> str:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from tools.connectors import base
 from tools.connectors.base import Column
 from tools.sync.compile_postgres import BINARY_START, BINARY_WHOLE
 
@@ -30,12 +31,12 @@ _ESCAPED = {"\\": "\\\\", '"': '\\"'} | {
 
 def quoted(name: str) -> str:
     """A name as an identifier."""
-    return "`" + name.replace("`", "``") + "`"
+    return base.quoted(name, "mysql")
 
 
 def literal(text: str) -> str:
     """A text as a literal of the session's mode, in which backslashes escape."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return base.literal(text, "mysql")
 
 
 @dataclass(frozen=True)
