@@ -75,7 +75,8 @@ async def test_the_secret_is_sealed_and_changes_hands_with_the_key_of_the_set_up
 
     async with toolbox.store.begin_for_all() as session:
         # Every row is turned: what other tests left behind, some of it sealed by no key, may not stand in the way.
-        await session.execute(delete(DatabaseRow).where(DatabaseRow.workspace_id != actor.workspace_id))
+        for table in (DatabaseRow, WidgetKeyRow):
+            await session.execute(delete(table).where(table.workspace_id != actor.workspace_id))
     before = await sealed()
     assert made.secret.encode() not in before
     old = toolbox.settings.home.joinpath("secret_key").read_text()
